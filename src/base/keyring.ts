@@ -1,0 +1,57 @@
+/**
+ * Secrets and what is derived from them: one HKDF label for each purpose, several keys in rotation,
+ * signatures over lists of parts that cannot run into each other.
+ *
+ * Must not know what is signed or sealed, and never shows a key in an error or a log.
+ */
+
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+
+/** Each purpose has a key of its own, so that a signature for one never serves for another. */
+export type KeyPurpose = 'pin' | 'seal' | 'name' | 'gateway' | 'move' | 'hop' | 'release' | 'hello' | 'log';
+
+/** Secrets in rotation: the first signs and seals, all verify and open. Never empty. */
+export type Secrets = readonly [Buffer, ...Buffer[]];
+
+const signatureBytes = 24;
+
+/**
+ * The bytes of a configured secret: `base64:...` is decoded (Laravel's spelling), other text is taken as UTF-8.
+ * @returns undefined for fewer than 16 bytes, which is too little to be a secret.
+ */
+export function parseSecret(text: string): Buffer | undefined {
+  const bytes = text.startsWith('base64:') ? Buffer.from(text.slice(7), 'base64') : Buffer.from(text, 'utf8');
+  return bytes.length < 16 ? undefined : bytes;
+}
+
+/** A 32-byte key for one purpose (HKDF-SHA256, RFC 5869). */
+export function deriveKey(secret: Buffer, purpose: KeyPurpose): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, 'holdfast', `holdfast/v1/${purpose}`, 32));
+}
+
+/** HMAC-SHA256 with keys in rotation, over parts whose lengths are covered too. */
+export class Signer {
+  readonly #keys: readonly Buffer[];
+
+  constructor(secrets: Secrets, purpose: KeyPurpose) {
+    this.#keys = secrets.map((secret) => deriveKey(secret, purpose));
+  }
+
+  /** A base64url signature of 32 characters, made with the first key. */
+  sign(parts: readonly string[]): string {
+    return mac(this.#keys[0]!, parts).toString('base64url');
+  }
+
+  /** Whether one of the keys made this signature. Constant time for each key. */
+  verify(parts: readonly string[], signature: string): boolean {
+    const given = Buffer.from(signature, 'base64url');
+    if (given.length !== signatureBytes || given.toString('base64url') !== signature) return false;
+    return this.#keys.some((key) => timingSafeEqual(mac(key, parts), given));
+  }
+}
+
+function mac(key: Buffer, parts: readonly string[]): Buffer {
+  const hmac = createHmac('sha256', key);
+  for (const part of parts) hmac.update(`${Buffer.byteLength(part)}:${part},`);
+  return hmac.digest().subarray(0, signatureBytes);
+}

@@ -1,0 +1,131 @@
+/**
+ * What a session store does: the ownership record of each session, and the session's bytes.
+ * Every implementation passes test/store/contract.test.ts. Rules: the ownership protocol, docs/ownership.md.
+ *
+ * Must not know files, pods or requests. Every call on one name is atomic; calls on two names never are.
+ * Every method may throw HoldfastError 'store-unavailable' (outcome unknown: nothing may be concluded) and
+ * 'store-misconfigured'. A put without a reply is unknown, not failed.
+ */
+
+/** A session's name in the store: HMAC of application and id, base64url. A listing gives no usable session. */
+export type StoreName = string & { readonly __brand: 'StoreName' };
+
+/** Who owns a session, and how other sidecars and gateways reach that pod. */
+export interface Owner {
+  /** Identity: never an address, never a name. */
+  readonly uid: string;
+  readonly name: string;
+  /** host:port of the peer listener. */
+  readonly peer: string;
+  /** host:port of the first plain data listener. */
+  readonly data: string;
+}
+
+/** One ownership term: who, since which epoch. Every take starts a new one. */
+export interface Term {
+  readonly epoch: number;
+  readonly uid: string;
+}
+
+/** A session's content as the store keeps it. */
+export interface StoredBlob {
+  /** Rises with every stored write of a term; numbered by the keeper when it read the file. */
+  readonly version: number;
+  readonly bytes: Buffer;
+  /** The file's modification time in milliseconds since 1970, as the owner saw it. */
+  readonly mtimeMs: number;
+  /** Store time of the write. */
+  readonly storedAtMs: number;
+}
+
+/** The record as it is: `free` and `tombstone` have no owner. A record without a blob was never written. */
+export interface StoreRecord {
+  readonly epoch: number;
+  readonly owner: Owner | undefined;
+  readonly tombstone: boolean;
+  readonly version: number;
+  readonly storedAtMs: number;
+}
+
+/** What was there before a take: the keeper decides by it whether its local file is newer (protocol rule 12). */
+export interface TakenRecord {
+  /** The new term's epoch. */
+  readonly epoch: number;
+  /** The epoch and the owner's uid (undefined: free) found in the record. */
+  readonly previous: { readonly epoch: number; readonly uid: string | undefined };
+  readonly tombstone: boolean;
+  readonly version: number;
+  /** The newest stored content; undefined for a tombstone. */
+  readonly blob: StoredBlob | undefined;
+  /** The store's own time, for notes (protocol rule 15). */
+  readonly storeTimeMs: number;
+}
+
+export type TakeResult =
+  | { readonly kind: 'absent'; readonly storeTimeMs: number }
+  | ({ readonly kind: 'taken' } & TakenRecord)
+  | { readonly kind: 'owned'; readonly epoch: number; readonly owner: Owner };
+
+export type ForceResult = ({ readonly kind: 'taken' } & TakenRecord) | { readonly kind: 'changed' };
+
+export type WriteResult =
+  /** Stored, or our own repeat. `storeTimeMs`: the store's time. */
+  | { readonly kind: 'stored'; readonly storeTimeMs: number }
+  /** Another term holds the record; nothing changed. */
+  | { readonly kind: 'refused' };
+
+export interface PutContent {
+  readonly version: number;
+  readonly bytes: Buffer;
+  readonly mtimeMs: number;
+}
+
+export interface Store {
+  /**
+   * Becomes the owner where the record is free, a tombstone or ours (same uid); a new term, epoch =
+   * max(record epoch + 1, store time in microseconds). A tombstone stays one. Owned by another: told who.
+   */
+  take(name: StoreName, me: Owner, ttlMs: number): Promise<TakeResult>;
+
+  /** Takes from an owner that is dead, if the record still shows the term that was seen (protocol rule 16). */
+  force(name: StoreName, me: Owner, seen: Term, ttlMs: number): Promise<ForceResult>;
+
+  /**
+   * First capture of a session without a record (protocol rule 4): stores only into absence, or over our own
+   * record of a lower version (a lost reply). Answers the new term's epoch.
+   */
+  create(
+    name: StoreName,
+    me: Owner,
+    content: PutContent,
+    ttlMs: number,
+  ): Promise<{ kind: 'created'; epoch: number; storeTimeMs: number } | { kind: 'refused' }>;
+
+  /**
+   * Stores content under a term (protocol rule 2): lower epoch, or same epoch and another owner or free:
+   * refused. Same term and version not higher: ok, nothing changed. Same term and higher version, or higher
+   * epoch than the record's: stored; no record: stored in that term. Ends a tombstone of the same term.
+   */
+  put(name: StoreName, me: Owner, epoch: number, content: PutContent, ttlMs: number): Promise<WriteResult>;
+
+  /** Whether the term still holds (protocol rule 6); with `touch` also extends the record's life to `ttlMs`. */
+  confirm(name: StoreName, term: Term, touch: { ttlMs: number } | undefined): Promise<WriteResult>;
+
+  /** Ends our term, keeps the content: the record is free, epoch unchanged. Refused: it was not ours. */
+  release(name: StoreName, term: Term): Promise<WriteResult>;
+
+  /**
+   * Deletes the content and leaves a tombstone for `ttlMs` (protocol rules 24 to 26): owner free, epoch raised.
+   * Refused as a put is. No record: a tombstone is made.
+   */
+  bury(name: StoreName, term: Term, ttlMs: number): Promise<WriteResult>;
+
+  /** The record without its content; undefined: none. Advisory, for gateways and `where`. */
+  ownerOf(name: StoreName): Promise<StoreRecord | undefined>;
+
+  /** The store's own time in milliseconds. */
+  ping(): Promise<number>;
+
+  /** Ends connections; calls under way end with 'store-unavailable'. */
+  close(): Promise<void>;
+}
