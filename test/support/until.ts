@@ -1,0 +1,34 @@
+/**
+ * Waiting in tests: a condition is polled until it holds or a deadline passes. Nothing here sleeps for a fixed time.
+ */
+
+const pollMs = 15;
+
+/**
+ * Polls `check` until it returns something truthy and returns that; a throw counts as "not yet".
+ * @param what names the condition in the error.
+ * @throws Error naming `what` and the last error or value once `deadlineMs` (10 s by default) has passed.
+ */
+export async function until<T>(
+  what: string,
+  check: () => T | Promise<T>,
+  options: { readonly deadlineMs?: number } = {},
+): Promise<T> {
+  const deadlineMs = options.deadlineMs ?? 10_000;
+  const end = performance.now() + deadlineMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await check();
+      if (value) return value;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() >= end) {
+      const detail = last instanceof Error ? last.message : String(last);
+      throw new Error(`not within ${deadlineMs} ms: ${what} (last: ${detail})`, { cause: last });
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
