@@ -15,6 +15,8 @@ export interface AdmitAsk {
   readonly move: 'draining' | 'unhealthy' | 'gone' | undefined;
   /** Another sidecar forwarded this request: serve or adopt, never forward again (protocol rule 23). */
   readonly hopped: boolean;
+  /** A gateway (or a hop) is in front: a refusal before the first byte is tried at another pod (rules 2, 3). */
+  readonly fromGateway?: boolean;
   /**
    * Set when asking again after Admission 'elsewhere' did not work out: the owner's data address refused or
    * stayed silent ('dead'), or the owner's sidecar answered `unsent; draining` ('draining').

@@ -1,0 +1,42 @@
+/**
+ * Which requests the keeper has nothing to do with (rules 18): `skip` keeps affinity but stores nothing,
+ * `ignore` makes a request a stranger altogether (probes that would fill the store with sessions).
+ *
+ * Must not know what keeping means.
+ */
+
+import type { RequestHead } from '../http1/request-head.ts';
+
+export interface KeeperScopeOptions {
+  readonly skip: { readonly paths: readonly string[]; readonly methods: readonly string[] };
+  readonly ignore: { readonly paths: readonly string[]; readonly userAgents: readonly string[] };
+}
+
+export class KeeperScope {
+  readonly #options: KeeperScopeOptions;
+
+  /** Paths are exact, or prefixes where they end with `*`; user agents are prefixes. */
+  constructor(options: KeeperScopeOptions) {
+    this.#options = options;
+  }
+
+  skips(head: RequestHead): boolean {
+    const { skip } = this.#options;
+    if (skip.methods.length > 0 && skip.methods.includes(head.method)) return true;
+    return skip.paths.length > 0 && matchesPath(skip.paths, head.target);
+  }
+
+  ignores(head: RequestHead): boolean {
+    const { ignore } = this.#options;
+    if (ignore.paths.length > 0 && matchesPath(ignore.paths, head.target)) return true;
+    if (ignore.userAgents.length === 0) return false;
+    const agent = head.fields.find((field) => field.lower === 'user-agent')?.value;
+    return agent !== undefined && ignore.userAgents.some((prefix) => agent.startsWith(prefix));
+  }
+}
+
+function matchesPath(patterns: readonly string[], target: string): boolean {
+  const query = target.indexOf('?');
+  const path = query === -1 ? target : target.slice(0, query);
+  return patterns.some((pattern) => (pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern));
+}

@@ -1,0 +1,316 @@
+/**
+ * The sidecar's side of every decision: is the session here, is it fetched first, or does the request go to the
+ * pod that owns it; and how much of the answer waits until the keeper has the session safe.
+ *
+ * Must not know sockets, files or the store: the keeper (sessions/) is behind SessionGate.
+ */
+
+import type { AffinityOutcome } from '../affinity/outcome.ts';
+import type { CookieChange, SessionCodec, SessionId } from '../affinity/session-codec.ts';
+import { type Address, parseAddress } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Timeouts } from '../base/limits.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import type { ResponseHead } from '../http1/response-head.ts';
+import type { AdmitAsk, Admission, SessionGate, Stay, Verdict } from '../sessions/stay.ts';
+import type { Owner } from '../store/contract.ts';
+import { type Hello, helloField, type HelloSigner, helloTarget } from '../upstream/hello.ts';
+import {
+  formatServedBy,
+  fromField,
+  hopField,
+  internalField,
+  type InternalSigner,
+  moveField,
+  ownField,
+  parseOwnMark,
+  podField,
+} from '../upstream/signed-fields.ts';
+import type { KeeperScope } from './keeper-scope.ts';
+import type { PerSessionLimit } from './per-session.ts';
+import type {
+  Answered,
+  AttemptFailure,
+  ClientPeer,
+  ExchangeEnd,
+  ExchangeRequest,
+  OwnAnswer,
+  Plan,
+  Role,
+  Step,
+} from './plan.ts';
+
+export interface SidecarRoleOptions {
+  readonly own: Owner;
+  readonly application: Address;
+  readonly gate: SessionGate;
+  readonly codec: SessionCodec;
+  /** The session's name in the store, and its keyed digest for logs. */
+  readonly nameOf: (session: SessionId) => string;
+  readonly digestOf: (session: SessionId) => string;
+  readonly signer: InternalSigner;
+  readonly hello: { readonly signer: HelloSigner; readonly say: () => Hello };
+  readonly scope: KeeperScope;
+  readonly perSession: PerSessionLimit;
+  /** Whether answers wait for the store (`replicate: sync`). */
+  readonly sync: boolean;
+  readonly timeouts: Timeouts;
+  readonly clock: Clock;
+}
+
+export class SidecarRole implements Role {
+  readonly marksOwnAnswers = true;
+  readonly options: SidecarRoleOptions;
+  /** Set when draining starts; never unset. */
+  closing = false;
+
+  constructor(options: SidecarRoleOptions) {
+    this.options = options;
+  }
+
+  plan(request: ExchangeRequest): Plan {
+    return new SidecarPlan(this.options, request);
+  }
+}
+
+/** What the internal fields of a request amount to, once their signatures hold. */
+interface Trusted {
+  /** The request comes from a gateway or a sidecar of ours. */
+  readonly own: boolean;
+  readonly move: AdmitAsk['move'];
+  /** The uid of the sidecar that forwarded it here. */
+  readonly hop: string | undefined;
+}
+
+const stranger: Trusted = { own: false, move: undefined, hop: undefined };
+
+class SidecarPlan implements Plan {
+  readonly cookie = undefined;
+  readonly forwarded: Plan['forwarded'];
+  readonly #options: SidecarRoleOptions;
+  readonly #head: RequestHead;
+  readonly #session: SessionId | undefined;
+  readonly #kept: boolean;
+  readonly #trusted: Trusted;
+  readonly #tried: string[] = [];
+  #counted = false;
+  #stay: Stay | undefined;
+  #owner: { readonly owner: Owner; readonly epoch: number } | undefined;
+  #change: CookieChange = { kind: 'none' };
+  #settled = false;
+  #outcome: AffinityOutcome | undefined;
+
+  constructor(options: SidecarRoleOptions, request: ExchangeRequest) {
+    this.#options = options;
+    this.#head = request.head;
+    const ignored = options.scope.ignores(request.head);
+    this.#session = ignored ? undefined : options.codec.fromRequest(request.head.cookie);
+    this.#kept = !ignored && !options.scope.skips(request.head);
+    this.#trusted = this.#readTrusted(request.client);
+    this.forwarded = this.#trusted.own ? 'keep' : request.client.trusted ? 'append' : 'replace';
+  }
+
+  get report(): Plan['report'] {
+    return {
+      affinity: this.#affinity(),
+      pod: this.#owner?.owner.name ?? this.#options.own.name,
+      tried: this.#tried,
+      session: this.#session === undefined ? undefined : this.#options.digestOf(this.#session),
+    };
+  }
+
+  next(failure: AttemptFailure | undefined): Step | Promise<Step> {
+    if (failure === undefined) return this.#first();
+    const elsewhere = this.#owner;
+    if (elsewhere === undefined || this.#session === undefined) return { kind: 'refuse', reason: failure.reason };
+    this.#owner = undefined;
+    const how = failure.unsent?.startsWith('draining') === true ? 'draining' : 'dead';
+    return this.#admit(this.#session, { epoch: elsewhere.epoch, how });
+  }
+
+  answered(head: ResponseHead): Answered {
+    if (this.#owner !== undefined) return this.#answeredElsewhere(head);
+    const change = this.#options.codec.fromAnswer(head.setCookies, this.#options.clock.nowMs());
+    // A skipped path keeps nothing, unless its answer makes the session (rules 18).
+    if (this.#stay === undefined && change.kind !== 'none' && !this.#options.scope.ignores(this.#head)) {
+      this.#stay = this.#options.gate.visit();
+    }
+    this.#change = change;
+    this.#stay?.answered(change);
+    return { kind: 'pass', hold: this.#hold(head, change), fields: this.#servedBy() };
+  }
+
+  settle(): Verdict | Promise<Verdict> {
+    this.#settled = true;
+    return this.#stay?.settle() ?? { kind: 'leave' };
+  }
+
+  finish(end: ExchangeEnd): void {
+    if (this.#counted && this.#session !== undefined) this.#options.perSession.leave(this.#session);
+    const stay = this.#stay;
+    if (stay === undefined || this.#settled) return;
+    // Nothing was held (async), or the answer was not worth holding: what the application wrote is captured.
+    if (end.answerComplete) void stay.settle();
+    else if (!end.sent) stay.abandon('not-sent');
+    else
+      stay.abandon(
+        end.reason === 'client-gone' || end.reason === 'client-stalled' ? 'client-left' : 'application-died',
+      );
+  }
+
+  #first(): Step | Promise<Step> {
+    const hello = this.#hello();
+    if (hello !== undefined) return { kind: 'answer', answer: hello };
+    if (this.#trusted.hop === this.#options.own.uid) return { kind: 'refuse', reason: 'loop' };
+    if (this.#session === undefined) {
+      if (this.#kept) this.#stay = this.#options.gate.visit();
+      return this.#application();
+    }
+    if (!this.#options.perSession.enter(this.#session)) return { kind: 'refuse', reason: 'overloaded' };
+    this.#counted = true;
+    return this.#kept ? this.#admit(this.#session, undefined) : this.#application();
+  }
+
+  #admit(session: SessionId, elsewhereFailed: AdmitAsk['elsewhereFailed']): Step | Promise<Step> {
+    const admission = this.#options.gate.admit({
+      session,
+      move: this.#trusted.move,
+      hopped: this.#trusted.hop !== undefined,
+      fromGateway: this.#trusted.own,
+      ...(elsewhereFailed === undefined ? {} : { elsewhereFailed }),
+    });
+    return admission instanceof Promise
+      ? admission.then((settled) => this.#admitted(settled, session))
+      : this.#admitted(admission, session);
+  }
+
+  #admitted(admission: Admission, session: SessionId): Step {
+    switch (admission.kind) {
+      case 'here':
+        this.#stay = admission.stay;
+        return this.#application();
+      case 'elsewhere':
+        return this.#elsewhere(admission.owner, admission.epoch, session);
+      case 'refused':
+        this.#outcome = 'restore-failed';
+        return { kind: 'refuse', reason: admission.reason };
+    }
+  }
+
+  #application(): Step {
+    const { application, own, timeouts } = this.#options;
+    this.#tried.push(own.name);
+    return {
+      kind: 'forward',
+      candidate: {
+        address: application,
+        pod: own.name,
+        fields: [],
+        connectTimeoutMs: timeouts.connectMs,
+        responseTimeoutMs: timeouts.responseMs,
+      },
+    };
+  }
+
+  /** One hop, marked: the owner's sidecar serves or adopts, it never forwards again (protocol rule 23). */
+  #elsewhere(owner: Owner, epoch: number, session: SessionId): Step {
+    const { own, signer, timeouts } = this.#options;
+    const address = parseAddress(owner.data);
+    if (address === undefined) return { kind: 'refuse', reason: 'adopt-failed' };
+    this.#owner = { owner, epoch };
+    this.#tried.push(owner.name);
+    return {
+      kind: 'forward',
+      candidate: {
+        address,
+        pod: owner.name,
+        fields: [
+          [fromField, signer.token(owner.uid)],
+          [hopField, signer.hop(own.uid, owner.uid, this.#options.nameOf(session))],
+        ],
+        connectTimeoutMs: Math.min(timeouts.connectMs, timeouts.handoffMs / 2),
+        responseTimeoutMs: sidecarResponseMs(timeouts),
+      },
+    };
+  }
+
+  #answeredElsewhere(head: ResponseHead): Answered {
+    const mark = internalField(head.fields, ownField);
+    const own = mark === undefined ? undefined : parseOwnMark(mark);
+    if (own?.sent === false) return { kind: 'unsent', detail: own.detail };
+    const served = internalField(head.fields, podField);
+    const fields: [string, string][] = [];
+    // An own answer of the other sidecar stays marked, so that a gateway does not count it as the application's.
+    if (mark !== undefined) fields.push([ownField, mark]);
+    if (served !== undefined && this.#trusted.own) fields.push([podField, served]);
+    return { kind: 'pass', hold: 'none', fields };
+  }
+
+  /** Rules 8 and 9: the head waits where a client would act on it before the body's end. */
+  #hold(head: ResponseHead, change: CookieChange): 'none' | 'end' | 'head' {
+    if (!this.#options.sync || this.#stay === undefined) return 'none';
+    if (this.#session === undefined && change.kind === 'none') return 'none';
+    if (head.status >= 300 && head.status < 400) return 'head';
+    if (change.kind === 'ended') return 'head';
+    return change.kind === 'set' && change.session !== this.#session ? 'head' : 'end';
+  }
+
+  #servedBy(): readonly (readonly [string, string])[] {
+    if (!this.#trusted.own) return [];
+    const { own } = this.#options;
+    const outcome = this.#affinity();
+    const epoch = this.#stay?.epoch ?? 0;
+    return [[podField, formatServedBy({ name: own.name, uid: own.uid, epoch, outcome })]];
+  }
+
+  #affinity(): AffinityOutcome {
+    if (this.#outcome !== undefined) return this.#outcome;
+    if (this.#owner !== undefined) return 'hit';
+    if (this.#change.kind === 'set' && this.#change.session !== this.#session && this.#session === undefined)
+      return 'new';
+    if (this.#session === undefined) return 'none';
+    return this.#stay?.outcome ?? 'hit';
+  }
+
+  #readTrusted(client: ClientPeer): Trusted {
+    const { own, signer } = this.#options;
+    const token = internalField(this.#head.fields, fromField);
+    if (token === undefined) return stranger;
+    if (client.verifiedToken !== token) {
+      if (!signer.verifyToken(own.uid, token)) return stranger;
+      client.verifiedToken = token;
+    }
+    if (this.#session === undefined) return { own: true, move: undefined, hop: undefined };
+    const move = internalField(this.#head.fields, moveField);
+    const hop = internalField(this.#head.fields, hopField);
+    if (move === undefined && hop === undefined) return { own: true, move: undefined, hop: undefined };
+    const name = this.#options.nameOf(this.#session);
+    return {
+      own: true,
+      move: move === undefined ? undefined : signer.verifyMove(own.uid, move, name),
+      hop: hop === undefined ? undefined : signer.verifyHop(own.uid, hop, name),
+    };
+  }
+
+  #hello(): OwnAnswer | undefined {
+    if (this.#head.target !== helloTarget) return undefined;
+    const question = internalField(this.#head.fields, helloField);
+    if (question === undefined) return undefined;
+    const answer = this.#options.hello.signer.answer(question, this.#options.hello.say());
+    if (answer === undefined) return undefined;
+    return {
+      status: 200,
+      reason: undefined,
+      fields: [
+        ['content-type', 'application/json'],
+        [helloField, answer.value],
+      ],
+      body: answer.body,
+    };
+  }
+}
+
+/** How long a sidecar may take: its application's time and every wait of its own (rules 21). */
+export function sidecarResponseMs(timeouts: Timeouts): number {
+  return timeouts.responseMs + timeouts.handoffMs + timeouts.lockMs + timeouts.syncMs + 1000;
+}

@@ -1,0 +1,60 @@
+/**
+ * The one question a gateway asks a sidecar itself: who are you, is your application there, are you draining?
+ * It identifies the pod before its first pick (rules 28) and is the health probe (rules 33). Both sides are here:
+ * the question and its check, the answer and its check. A hello that is not signed is an ordinary request.
+ *
+ * Must not know pods' states or what a probe's result leads to.
+ */
+
+import { randomBytes } from 'node:crypto';
+
+import { z } from 'zod';
+
+import { type Secrets, Signer } from '../base/keyring.ts';
+
+export const helloTarget = '/.well-known/holdfast/hello';
+export const helloField = 'x-holdfast-hello';
+
+const helloShape = z.object({
+  name: z.string().min(1),
+  uid: z.string().min(1),
+  application: z.enum(['up', 'down']),
+  store: z.enum(['up', 'down']),
+  draining: z.boolean(),
+});
+
+/** What a sidecar says of itself. */
+export type Hello = z.infer<typeof helloShape>;
+
+export class HelloSigner {
+  readonly #signer: Signer;
+
+  constructor(secrets: Secrets) {
+    this.#signer = new Signer(secrets, 'hello');
+  }
+
+  /** The value of the question's field, and the nonce that the answer must cover. */
+  question(): { readonly nonce: string; readonly value: string } {
+    const nonce = randomBytes(12).toString('base64url');
+    return { nonce, value: `${nonce};${this.#signer.sign(['question', nonce])}` };
+  }
+
+  /** @returns the answer's body and the value of its field; undefined where the question is not genuine. */
+  answer(question: string, hello: Hello): { readonly body: string; readonly value: string } | undefined {
+    const [nonce, signature] = question.split(';');
+    if (nonce === undefined || signature === undefined) return undefined;
+    if (!this.#signer.verify(['question', nonce], signature)) return undefined;
+    const body = JSON.stringify(hello);
+    return { body, value: this.#signer.sign(['answer', nonce, body]) };
+  }
+
+  /** @returns undefined where the answer is not genuine or not to this question. */
+  read(nonce: string, answer: { readonly body: string; readonly value: string }): Hello | undefined {
+    if (!this.#signer.verify(['answer', nonce, answer.body], answer.value)) return undefined;
+    try {
+      return helloShape.parse(JSON.parse(answer.body));
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Asks one pod whether it can serve: a sidecar by the signed hello, a bare application by a path or, without
+ * one, by a TCP connection. Off the data path, so undici serves.
+ *
+ * Must not know what becomes of the result (pods/health.ts decides), nor when to ask.
+ */
+
+import { connect } from 'node:net';
+
+import { request } from 'undici';
+
+import { type Address, formatAddress } from '../base/address.ts';
+import { type Hello, helloField, type HelloSigner, helloTarget } from './hello.ts';
+
+export type ProbeResult =
+  { readonly kind: 'passed'; readonly hello: Hello | undefined } | { readonly kind: 'failed'; readonly why: string };
+
+export interface ProbeOptions {
+  readonly timeoutMs: number;
+  /** The sidecar's hello; undefined for a bare application. */
+  readonly signer: HelloSigner | undefined;
+  /** A path of the application, 200 to 399 passes; asked beside the hello where both are given. */
+  readonly path: string | undefined;
+}
+
+const answerBytesMax = 4096;
+
+/** Never rejects. Takes at most `timeoutMs`. */
+export async function probe(address: Address, options: ProbeOptions): Promise<ProbeResult> {
+  try {
+    const hello = options.signer === undefined ? undefined : await askHello(address, options.signer, options.timeoutMs);
+    if (hello?.application === 'down') return { kind: 'failed', why: 'its application does not answer' };
+    if (options.path !== undefined) await askPath(address, options.path, options.timeoutMs);
+    else if (hello === undefined) await askConnection(address, options.timeoutMs);
+    return { kind: 'passed', hello };
+  } catch (error) {
+    return { kind: 'failed', why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function askHello(address: Address, signer: HelloSigner, timeoutMs: number): Promise<Hello> {
+  const question = signer.question();
+  const answer = await request(`http://${formatAddress(address)}${helloTarget}`, {
+    headers: { [helloField]: question.value, 'user-agent': 'holdfast-probe/1', connection: 'close' },
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  const value = answer.headers[helloField];
+  const body = await readBounded(answer.body);
+  const hello = typeof value === 'string' ? signer.read(question.nonce, { body, value }) : undefined;
+  if (hello === undefined)
+    throw new Error(`status ${answer.statusCode} without a signed hello: no sidecar, or another store.key`);
+  return hello;
+}
+
+async function askPath(address: Address, path: string, timeoutMs: number): Promise<void> {
+  const answer = await request(`http://${formatAddress(address)}${path}`, {
+    headers: { 'user-agent': 'holdfast-probe/1', connection: 'close' },
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  answer.body.on('error', () => undefined);
+  answer.body.destroy();
+  if (answer.statusCode >= 400) throw new Error(`${path} answers ${answer.statusCode}`);
+}
+
+function askConnection(address: Address, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address.host, port: address.port });
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error('connecting took too long')));
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+  });
+}
+
+async function readBounded(body: AsyncIterable<Buffer>): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    bytes += part.length;
+    if (bytes > answerBytesMax) throw new Error('the answer is too long');
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}

@@ -1,0 +1,131 @@
+/**
+ * The internal fields between gateways and sidecars: how they are spelled, signed and read. Outsiders' fields of
+ * these names never get this far unverified; http1/forward-head.ts removes them in both directions.
+ *
+ * Signatures cover the target pod's uid and a purpose of their own, and no clock (rules 5): a replayed mark can
+ * at most ask for a move that the store then judges.
+ *
+ * `session` is everywhere the session's name in the store, so that both ends cover the same text.
+ *
+ * Must not know sockets, nor what a role does with what was read.
+ */
+
+import { randomBytes } from 'node:crypto';
+
+import { affinityOutcomes, type AffinityOutcome } from '../affinity/outcome.ts';
+import { type Secrets, Signer } from '../base/keyring.ts';
+import type { Field } from '../http1/fields.ts';
+
+export const fromField = 'x-holdfast-from';
+export const moveField = 'x-holdfast-move';
+export const hopField = 'x-holdfast-hop';
+export const podField = 'x-holdfast-pod';
+export const ownField = 'x-holdfast-own';
+
+export type Move = 'draining' | 'unhealthy' | 'gone';
+
+/** Signs and verifies what gateways and sidecars tell each other on the data path. One for each process. */
+export class InternalSigner {
+  readonly #from: Signer;
+  readonly #move: Signer;
+  readonly #hop: Signer;
+  /** One for the life of this process, so that a receiver verifies a sender's token once. */
+  readonly #nonce = randomBytes(12).toString('base64url');
+  readonly #tokens = new Map<string, string>();
+
+  constructor(secrets: Secrets) {
+    this.#from = new Signer(secrets, 'gateway');
+    this.#move = new Signer(secrets, 'move');
+    this.#hop = new Signer(secrets, 'hop');
+  }
+
+  /** The token that shows a sidecar that this request comes from a gateway or sidecar of its own. */
+  token(targetUid: string): string {
+    let token = this.#tokens.get(targetUid);
+    if (token === undefined) {
+      if (this.#tokens.size >= tokensMax) this.#tokens.clear();
+      token = `${this.#nonce};${this.#from.sign([targetUid, this.#nonce])}`;
+      this.#tokens.set(targetUid, token);
+    }
+    return token;
+  }
+
+  verifyToken(ownUid: string, token: string): boolean {
+    const [nonce, signature, rest] = token.split(';');
+    return nonce !== undefined && signature !== undefined && rest === undefined
+      ? this.#from.verify([ownUid, nonce], signature)
+      : false;
+  }
+
+  move(targetUid: string, move: Move, session: string): string {
+    const nonce = randomBytes(9).toString('base64url');
+    return `${move};${nonce};${this.#move.sign([targetUid, move, session, nonce])}`;
+  }
+
+  verifyMove(ownUid: string, value: string, session: string): Move | undefined {
+    const [move, nonce, signature] = value.split(';');
+    if (nonce === undefined || signature === undefined) return undefined;
+    if (move !== 'draining' && move !== 'unhealthy' && move !== 'gone') return undefined;
+    return this.#move.verify([ownUid, move, session, nonce], signature) ? move : undefined;
+  }
+
+  hop(ownUid: string, targetUid: string, session: string): string {
+    const nonce = randomBytes(9).toString('base64url');
+    return `${ownUid};${nonce};${this.#hop.sign([targetUid, ownUid, session, nonce])}`;
+  }
+
+  /** @returns the uid of the sidecar that forwarded, undefined where the mark is not genuine. */
+  verifyHop(ownUid: string, value: string, session: string): string | undefined {
+    const [forwarder, nonce, signature] = value.split(';');
+    if (forwarder === undefined || nonce === undefined || signature === undefined) return undefined;
+    return this.#hop.verify([ownUid, forwarder, session, nonce], signature) ? forwarder : undefined;
+  }
+}
+
+/** Targets are pods; a gateway never meets more at once. */
+const tokensMax = 4096;
+
+/** What a sidecar says about the answer it passes on: who served, in which term, and how the session came there. */
+export interface ServedBy {
+  readonly name: string;
+  readonly uid: string;
+  /** 0: no term is known. */
+  readonly epoch: number;
+  readonly outcome: AffinityOutcome;
+}
+
+export function formatServedBy(served: ServedBy): string {
+  return `${encodeURIComponent(served.name)};${encodeURIComponent(served.uid)};${served.epoch};${served.outcome}`;
+}
+
+/** @returns undefined for anything that formatServedBy would not have written. */
+export function parseServedBy(value: string): ServedBy | undefined {
+  const [name, uid, epochText, outcomeText, rest] = value.split(';');
+  if (name === undefined || uid === undefined || epochText === undefined || rest !== undefined) return undefined;
+  const epoch = Number(epochText);
+  const outcome = affinityOutcomes.find((known) => known === outcomeText);
+  if (outcome === undefined || !Number.isSafeInteger(epoch) || epoch < 0) return undefined;
+  try {
+    return { name: decodeURIComponent(name), uid: decodeURIComponent(uid), epoch, outcome };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether an own answer of a sidecar came before or after the first byte reached the application (rules 3). */
+export type OwnMark = { readonly sent: boolean; readonly detail: string };
+
+export function formatOwnMark(mark: OwnMark): string {
+  return `${mark.sent ? 'sent' : 'unsent'}; ${mark.detail}`;
+}
+
+export function parseOwnMark(value: string): OwnMark | undefined {
+  if (value.startsWith('unsent; ')) return { sent: false, detail: value.slice(8) };
+  return value.startsWith('sent; ') ? { sent: true, detail: value.slice(6) } : undefined;
+}
+
+/** The value of an internal field; of several the first, since we never send two. */
+export function internalField(fields: readonly Field[], lower: string): string | undefined {
+  for (const field of fields) if (field.lower === lower) return field.value;
+  return undefined;
+}
