@@ -1,0 +1,207 @@
+/**
+ * Numbers for Prometheus: every name begins with `holdfast_`, units are seconds and bytes, and no label holds
+ * anything that a client chooses (a bounded number of children for each family, then `other`).
+ *
+ * On the path of a request a metric is a plain number in an object that was fetched beforehand: `count.value++`.
+ * The library sees the numbers only when somebody asks for the page.
+ *
+ * Must not know what is counted; each part creates its own families.
+ */
+
+import { Counter, Gauge, Registry } from 'prom-client';
+
+/** A counter's child: add to it, never set it back. */
+export interface Count {
+  value: number;
+}
+
+export interface FamilyOptions {
+  /** With the unit at the end where there is one: `store_wait_seconds_total`. `holdfast_` is added. */
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: readonly string[];
+}
+
+export interface CountFamily {
+  /** The child for these label values, in the order of the labels. Look it up beforehand on hot paths. */
+  child(...values: readonly string[]): Count;
+}
+
+export interface DurationHistogram {
+  /** Hot path: a few comparisons and two additions. */
+  observe(seconds: number): void;
+}
+
+/** What a gauge shows now: one number, or one for each list of label values. */
+export type GaugeReading = number | readonly (readonly [values: readonly string[], value: number])[];
+
+/** Label values may come from configuration (pod names), so there is an end to them. */
+const childrenMax = 2000;
+
+const durationBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #histograms: FixedHistogram[] = [];
+
+  /** A counter; the name ends with `_total`. */
+  counter(options: FamilyOptions): CountFamily {
+    const labels = options.labels ?? [];
+    const children = new Children(labels.length);
+    new Counter({
+      name: `holdfast_${options.name}`,
+      help: options.help,
+      labelNames: [...labels],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const child of children.all()) this.inc(labelled(labels, child.values), child.count.value);
+      },
+    });
+    return children;
+  }
+
+  /** A value that goes up and down, read when the page is asked for. `read` must not throw. */
+  gauge(options: FamilyOptions, read: () => GaugeReading): void {
+    const labels = options.labels ?? [];
+    new Gauge({
+      name: `holdfast_${options.name}`,
+      help: options.help,
+      labelNames: [...labels],
+      registers: [this.#registry],
+      collect() {
+        const reading = read();
+        this.reset();
+        if (typeof reading === 'number') this.set(reading);
+        else for (const [values, value] of reading) this.set(labelled(labels, values), value);
+      },
+    });
+  }
+
+  /** A counter that somebody else counts, read when the page is asked for. `read` must not throw. */
+  countRead(options: Omit<FamilyOptions, 'labels'>, read: () => number): void {
+    new Counter({
+      name: `holdfast_${options.name}`,
+      help: options.help,
+      registers: [this.#registry],
+      collect() {
+        const total = read();
+        this.reset();
+        this.inc(total);
+      },
+    });
+  }
+
+  /** A distribution of durations without labels; the name ends with `_seconds`. */
+  histogram(options: Omit<FamilyOptions, 'labels'>): DurationHistogram {
+    const histogram = new FixedHistogram(`holdfast_${options.name}`, options.help);
+    this.#histograms.push(histogram);
+    return histogram;
+  }
+
+  /** The page in Prometheus' text format. */
+  async text(): Promise<string> {
+    const counted = await this.#registry.metrics();
+    return [counted, ...this.#histograms.map((histogram) => histogram.text())].join('\n');
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+}
+
+/** The process's own numbers: processor time, memory, event loop, version. Once in each process. */
+export function countProcess(metrics: Metrics, version: string): void {
+  metrics.gauge({ name: 'build_info', help: 'The version that runs.', labels: ['version', 'node'] }, () => [
+    [[version, process.versions.node], 1],
+  ]);
+  metrics.countRead({ name: 'process_cpu_seconds_total', help: 'Processor time used.' }, () => {
+    const used = process.cpuUsage();
+    return (used.user + used.system) / 1e6;
+  });
+  metrics.gauge({ name: 'process_resident_memory_bytes', help: 'Resident memory.' }, () => process.memoryUsage.rss());
+  metrics.gauge({ name: 'process_start_time_seconds', help: 'Start of the process since 1970.' }, () =>
+    Math.round(Date.now() / 1000 - process.uptime()),
+  );
+  let last = performance.eventLoopUtilization();
+  metrics.gauge(
+    { name: 'event_loop_utilization_ratio', help: 'Share of time the event loop was busy since the last reading.' },
+    () => {
+      const now = performance.eventLoopUtilization();
+      const share = performance.eventLoopUtilization(now, last).utilization;
+      last = now;
+      return share;
+    },
+  );
+}
+
+interface Child {
+  readonly values: readonly string[];
+  readonly count: Count;
+}
+
+class Children implements CountFamily {
+  readonly #labels: number;
+  readonly #children = new Map<string, Child>();
+
+  constructor(labels: number) {
+    this.#labels = labels;
+    // A counter without labels is shown from the start, as 0.
+    if (labels === 0) this.child();
+  }
+
+  child(...values: readonly string[]): Count {
+    const key = values.join('\0');
+    const known = this.#children.get(key);
+    if (known !== undefined) return known.count;
+    if (values.length !== this.#labels) throw new TypeError(`expected ${this.#labels} label values`);
+    const other = values.map(() => 'other');
+    if (this.#children.size >= childrenMax && key !== other.join('\0')) return this.child(...other);
+    const child = { values, count: { value: 0 } };
+    this.#children.set(key, child);
+    return child.count;
+  }
+
+  all(): Iterable<Child> {
+    return this.#children.values();
+  }
+}
+
+function labelled(labels: readonly string[], values: readonly string[]): Record<string, string> {
+  return Object.fromEntries(labels.map((label, index) => [label, values[index] ?? '']));
+}
+
+/**
+ * A histogram that is counted and shown here: the library's own hashes its labels at each observation, and its
+ * buckets can't be filled from outside.
+ */
+class FixedHistogram implements DurationHistogram {
+  readonly #name: string;
+  readonly #help: string;
+  readonly #counts = new Float64Array(durationBucketsSeconds.length + 1);
+  #sum = 0;
+
+  constructor(name: string, help: string) {
+    this.#name = name;
+    this.#help = help;
+  }
+
+  observe(seconds: number): void {
+    let bucket = 0;
+    while (bucket < durationBucketsSeconds.length && seconds > durationBucketsSeconds[bucket]!) bucket++;
+    this.#counts[bucket] = this.#counts[bucket]! + 1;
+    this.#sum += seconds;
+  }
+
+  /** Prometheus' text format: buckets are cumulative and end with +Inf, which equals the count. */
+  text(): string {
+    const lines = [`# HELP ${this.#name} ${this.#help}`, `# TYPE ${this.#name} histogram`];
+    let cumulative = 0;
+    this.#counts.forEach((count, index) => {
+      cumulative += count;
+      lines.push(`${this.#name}_bucket{le="${durationBucketsSeconds[index] ?? '+Inf'}"} ${cumulative}`);
+    });
+    lines.push(`${this.#name}_sum ${this.#sum}`, `${this.#name}_count ${cumulative}`);
+    return `${lines.join('\n')}\n`;
+  }
+}
