@@ -55,8 +55,10 @@ export interface TakenRecord {
   readonly previous: { readonly epoch: number; readonly uid: string | undefined };
   readonly tombstone: boolean;
   readonly version: number;
-  /** The newest stored content; undefined for a tombstone. */
+  /** The newest stored content; undefined for a tombstone, and where it did not open (`unsealable`). */
   readonly blob: StoredBlob | undefined;
+  /** There is content, but it was changed, moved or sealed with another key: the session counts as absent. */
+  readonly unsealable?: true;
   /** The store's own time, for notes (protocol rule 15). */
   readonly storeTimeMs: number;
 }
@@ -71,8 +73,14 @@ export type ForceResult = ({ readonly kind: 'taken' } & TakenRecord) | { readonl
 export type WriteResult =
   /** Stored, or our own repeat. `storeTimeMs`: the store's time. */
   | { readonly kind: 'stored'; readonly storeTimeMs: number }
-  /** Another term holds the record; nothing changed. */
-  | { readonly kind: 'refused' };
+  /**
+   * Another term holds the record; nothing changed. `absent` (confirm and release only): there is no record at
+   * all, it expired or the store lost it; nobody else owns the session, and a put stores it again in our term.
+   */
+  | { readonly kind: 'refused'; readonly absent?: true };
+
+export type CreateResult =
+  { readonly kind: 'created'; readonly epoch: number; readonly storeTimeMs: number } | { readonly kind: 'refused' };
 
 export interface PutContent {
   readonly version: number;
@@ -91,15 +99,10 @@ export interface Store {
   force(name: StoreName, me: Owner, seen: Term, ttlMs: number): Promise<ForceResult>;
 
   /**
-   * First capture of a session without a record (protocol rule 4): stores only into absence, or over our own
-   * record of a lower version (a lost reply). Answers the new term's epoch.
+   * First capture of a session without a record (protocol rule 4): stores only into absence, or over a record
+   * of a lower version whose term began with our own create (a lost reply). Answers the new term's epoch.
    */
-  create(
-    name: StoreName,
-    me: Owner,
-    content: PutContent,
-    ttlMs: number,
-  ): Promise<{ kind: 'created'; epoch: number; storeTimeMs: number } | { kind: 'refused' }>;
+  create(name: StoreName, me: Owner, content: PutContent, ttlMs: number): Promise<CreateResult>;
 
   /**
    * Stores content under a term (protocol rule 2): lower epoch, or same epoch and another owner or free:
@@ -108,22 +111,28 @@ export interface Store {
    */
   put(name: StoreName, me: Owner, epoch: number, content: PutContent, ttlMs: number): Promise<WriteResult>;
 
-  /** Whether the term still holds (protocol rule 6); with `touch` also extends the record's life to `ttlMs`. */
+  /**
+   * Whether the term still holds (protocol rule 6); with `touch` the record lives for at least another `ttlMs`.
+   * No call ever shortens a record's life.
+   */
   confirm(name: StoreName, term: Term, touch: { ttlMs: number } | undefined): Promise<WriteResult>;
 
-  /** Ends our term, keeps the content: the record is free, epoch unchanged. Refused: it was not ours. */
+  /**
+   * Ends our term, keeps the content: the record is free, epoch unchanged. Refused: it was not ours. Released
+   * twice (a lost reply): stored.
+   */
   release(name: StoreName, term: Term): Promise<WriteResult>;
 
   /**
    * Deletes the content and leaves a tombstone for `ttlMs` (protocol rules 24 to 26): owner free, epoch raised.
-   * Refused as a put is. No record: a tombstone is made.
+   * Refused as a put is. No record: a tombstone is made. Buried twice by one term (a lost reply): stored.
    */
   bury(name: StoreName, term: Term, ttlMs: number): Promise<WriteResult>;
 
   /** The record without its content; undefined: none. Advisory, for gateways and `where`. */
   ownerOf(name: StoreName): Promise<StoreRecord | undefined>;
 
-  /** The store's own time in milliseconds. */
+  /** The store's own time in milliseconds. Succeeds only where the store would take a write. */
   ping(): Promise<number>;
 
   /** Ends connections; calls under way end with 'store-unavailable'. */
