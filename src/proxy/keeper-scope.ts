@@ -15,7 +15,7 @@ export interface KeeperScopeOptions {
 export class KeeperScope {
   readonly #options: KeeperScopeOptions;
 
-  /** Paths are exact, or prefixes where they end with `*`; user agents are prefixes. */
+  /** All texts but the methods are beginnings. */
   constructor(options: KeeperScopeOptions) {
     this.#options = options;
   }
@@ -35,8 +35,6 @@ export class KeeperScope {
   }
 }
 
-function matchesPath(patterns: readonly string[], target: string): boolean {
-  const query = target.indexOf('?');
-  const path = query === -1 ? target : target.slice(0, query);
-  return patterns.some((pattern) => (pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern));
+function matchesPath(beginnings: readonly string[], target: string): boolean {
+  return beginnings.some((beginning) => target.startsWith(beginning));
 }
