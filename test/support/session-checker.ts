@@ -1,0 +1,324 @@
+/**
+ * Virtual users who count, and a judge of what they were answered. Every user holds one cookie jar and asks the
+ * example applications for the next number; an acknowledged number must never be lost, repeated, reset or somebody
+ * else's. After an error the outcome of that request is unknown: the application may have counted or not.
+ *
+ * Must not know what stands between the users and the application.
+ */
+
+import { Browser } from './cookie-jar.ts';
+import type { CookieJar } from './cookie-jar.ts';
+import { Tally } from './checker-verdict.ts';
+import type { CheckerVerdict, ViolationKind } from './checker-verdict.ts';
+
+export interface ApplicationTraits {
+  readonly cookie: string;
+  /** It locks a session for a whole request (plain PHP): parallel requests never share a number. */
+  readonly locks: boolean;
+  /** Its /regenerate ends the old session, as its /login always does. */
+  readonly regenerateDeletes: boolean;
+}
+
+export interface CheckerOptions {
+  /** Users go from one to the next in turn: several gateways must agree. */
+  readonly origins: readonly string[];
+  readonly users: number;
+  readonly application: ApplicationTraits;
+  /** Same seed, same actions. */
+  readonly seed: number;
+  /** Answers that take longer count as errors. */
+  readonly timeoutMs?: number;
+}
+
+const ghostsMax = 8;
+
+export class SessionChecker {
+  readonly #options: CheckerOptions;
+  readonly #tally = new Tally();
+  #stopping = false;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CheckerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const users = Array.from(
+      { length: this.#options.users },
+      (_, index) => new User(index, this.#options, this.#tally),
+    );
+    this.#running = Promise.all(users.map((user) => user.live(() => this.#stopping)));
+  }
+
+  /** Lets every user finish, look at their ghosts once more and leave. */
+  async stop(): Promise<CheckerVerdict> {
+    this.#stopping = true;
+    await this.#running;
+    return this.#tally.verdict(this.#options.seed);
+  }
+
+  /** Acknowledged answers so far: a test can wait until the users go on after a fault. */
+  get answers(): number {
+    return this.#tally.answers;
+  }
+}
+
+/** What came of one request. */
+type Answer =
+  | { readonly kind: 'text'; readonly text: string }
+  /** Executed or not: unknown. */
+  | { readonly kind: 'unknown' };
+
+const actions = [
+  { name: 'inc', weight: 78 },
+  { name: 'pair', weight: 6 },
+  { name: 'id', weight: 4 },
+  { name: 'ghost', weight: 4 },
+  { name: 'login', weight: 2 },
+  { name: 'regenerate', weight: 2 },
+  { name: 'redirect', weight: 2 },
+  { name: 'logout', weight: 1 },
+  { name: 'big', weight: 1 },
+] as const;
+type Action = (typeof actions)[number]['name'];
+
+class User {
+  readonly #index: number;
+  readonly #options: CheckerOptions;
+  readonly #tally: Tally;
+  readonly #random: () => number;
+  readonly #browser: Browser;
+  /** The last acknowledged number. */
+  #last = 0;
+  /** Requests since then that may have counted. */
+  #unknown = 0;
+  /** A login or logout is unknown: its cookie was lost on the way, so the session may rightly be gone. */
+  #mayBeGone = false;
+  #id: string | undefined;
+  #turn: number;
+  /** Cookies of sessions that ended. */
+  readonly #ghosts: CookieJar[] = [];
+
+  constructor(index: number, options: CheckerOptions, tally: Tally) {
+    this.#index = index;
+    this.#options = options;
+    this.#tally = tally;
+    this.#random = seeded(options.seed * 1009 + index);
+    this.#turn = index;
+    this.#browser = new Browser(options.origins[0]!, { timeoutMs: options.timeoutMs ?? 10_000 });
+  }
+
+  async live(isOver: () => boolean): Promise<void> {
+    try {
+      while (!isOver()) await this.#act(this.#pick());
+      for (const ghost of this.#ghosts) await this.#visitGhost(ghost);
+      await this.#count('/inc');
+    } finally {
+      await this.#browser.close();
+    }
+  }
+
+  async #act(action: Action): Promise<void> {
+    this.#tally.acted(action);
+    switch (action) {
+      case 'inc':
+        return this.#count('/inc');
+      case 'big':
+        return this.#count('/big?kb=48');
+      case 'pair':
+        return this.#pair();
+      case 'id':
+        return this.#checkId();
+      case 'redirect':
+        return this.#count('/redirect');
+      case 'login':
+        return this.#changeId('/login', { deletes: true });
+      case 'regenerate':
+        return this.#changeId('/regenerate', { deletes: this.#options.application.regenerateDeletes });
+      case 'logout':
+        return this.#logout();
+      case 'ghost': {
+        const ghost = this.#ghosts[Math.floor(this.#random() * this.#ghosts.length)];
+        await (ghost === undefined ? this.#count('/inc') : this.#visitGhost(ghost));
+        return;
+      }
+    }
+  }
+
+  async #count(path: string): Promise<void> {
+    this.#startFresh();
+    this.#judge(path, await this.#ask(path));
+  }
+
+  /** Two requests of one browser at once: each may have come first, or (without a lock) both at the same number. */
+  async #pair(): Promise<void> {
+    this.#startFresh();
+    // Without a cookie both would begin a session of their own.
+    if (this.#last === 0) return this.#count('/inc');
+    const before = this.#last;
+    const asked = await Promise.all([this.#ask('/inc'), this.#ask('/inc')]);
+    const numbers = asked
+      .flatMap((answer) => (answer.kind === 'text' ? [Number(answer.text)] : []))
+      .sort((a, b) => a - b);
+    const highest = before + this.#unknown + 2;
+    const gone = this.#mayBeGone && numbers.every((number) => number <= 2);
+    for (const number of numbers) if (!gone) this.#inRange('/inc in a pair', number, { from: before + 1, to: highest });
+    if (this.#options.application.locks && numbers.length === 2 && numbers[0] === numbers[1]) {
+      this.#violation('lost-write', `both of a pair were answered ${numbers[0]!}, though the application locks`);
+    }
+    if (numbers.length === 0) this.#unknown += 2;
+    else this.#settle(numbers.at(-1)!, 2 - numbers.length);
+  }
+
+  async #checkId(): Promise<void> {
+    this.#startFresh();
+    const answer = await this.#ask('/id');
+    if (answer.kind === 'unknown' || this.#last === 0 || this.#mayBeGone) return;
+    if (this.#id !== undefined && this.#id !== answer.text) {
+      this.#violation(
+        'new-id',
+        `${answer.text.slice(0, 6)} instead of ${this.#id.slice(0, 6)} at number ${this.#last}`,
+      );
+    }
+    this.#id = answer.text;
+  }
+
+  /** A new id with the same content; an old id that the application deleted must stay dead. */
+  async #changeId(path: string, old: { readonly deletes: boolean }): Promise<void> {
+    this.#startFresh();
+    if (this.#last === 0 || this.#unknown > 0 || this.#mayBeGone) return this.#count('/inc');
+    const before = this.#browser.jar.copy();
+    const answer = await this.#ask(path);
+    this.#judge(path, answer);
+    this.#id = undefined;
+    if (!old.deletes) return;
+    if (answer.kind === 'unknown') this.#mayBeGone = true;
+    else this.#haunt(before);
+  }
+
+  /** Asks until the logout is acknowledged; from then on the old cookie must have no number, for ever. */
+  async #logout(): Promise<void> {
+    if (this.#last === 0) return this.#count('/inc');
+    const before = this.#browser.jar.copy();
+    const answer = await this.#ask('/logout');
+    this.#id = undefined;
+    if (answer.kind === 'unknown') {
+      this.#mayBeGone = true;
+      return;
+    }
+    if (!this.#mayBeGone) this.#haunt(before);
+    this.#forgetNumber();
+  }
+
+  async #visitGhost(jar: CookieJar): Promise<void> {
+    const ghost = new Browser(this.#nextOrigin(), { jar: jar.copy(), timeoutMs: this.#options.timeoutMs ?? 10_000 });
+    try {
+      const answer = await this.#ask('/get', ghost);
+      if (answer.kind === 'text' && answer.text !== '0') {
+        this.#violation('resurrected', `a session that ended answered ${answer.text}`);
+      }
+    } finally {
+      await ghost.close();
+    }
+  }
+
+  #haunt(jar: CookieJar): void {
+    this.#ghosts.push(jar);
+    if (this.#ghosts.length > ghostsMax) this.#ghosts.shift();
+  }
+
+  /** Without the session cookie whatever was counted before belongs to nobody. */
+  #startFresh(): void {
+    if (this.#browser.jar.get(this.#options.application.cookie) === undefined) this.#forgetNumber();
+  }
+
+  #forgetNumber(): void {
+    this.#last = 0;
+    this.#unknown = 0;
+    this.#mayBeGone = false;
+    this.#id = undefined;
+  }
+
+  #judge(path: string, answer: Answer): void {
+    if (answer.kind === 'unknown') {
+      this.#unknown += 1;
+      return;
+    }
+    const number = Number(answer.text);
+    const from = this.#last + 1;
+    // A session that is gone with reason begins again; requests whose answers were lost may have counted in it.
+    if (this.#mayBeGone && number >= 1 && number <= 1 + this.#unknown) {
+      this.#id = undefined;
+      this.#settle(number, 0);
+      return;
+    }
+    this.#inRange(path, number, { from, to: from + this.#unknown });
+    this.#settle(number, 0);
+  }
+
+  #inRange(path: string, number: number, expected: { readonly from: number; readonly to: number }): void {
+    const { from, to } = expected;
+    if (number >= from && number <= to) return;
+    const words = `${path} answered ${number}, expected ${from}${to > from ? ` to ${to}` : ''}`;
+    if (!Number.isSafeInteger(number)) this.#violation('garbage', words);
+    else if (number === 1) this.#violation('reset', words);
+    else this.#violation(number < from ? 'lost-write' : 'foreign', words);
+  }
+
+  #settle(number: number, unknown: number): void {
+    this.#last = Number.isSafeInteger(number) ? number : this.#last;
+    this.#unknown = unknown;
+    this.#mayBeGone = false;
+  }
+
+  async #ask(path: string, browser = this.#browser): Promise<Answer> {
+    if (browser === this.#browser) browser.origin = this.#nextOrigin();
+    const startMs = performance.now();
+    const [answer, error] = await browser.get(path).then(
+      (answer) => [answer, undefined] as const,
+      (error: unknown) => [undefined, error] as const,
+    );
+    if (answer?.status === 200) {
+      this.#tally.answered(this.#index, startMs);
+      return { kind: 'text', text: answer.text.split('\n')[0]! };
+    }
+    this.#tally.failed(this.#index, { startMs, what: answer === undefined ? codeOf(error) : String(answer.status) });
+    // A browser's user does not try again at once.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    return { kind: 'unknown' };
+  }
+
+  #nextOrigin(): string {
+    const { origins } = this.#options;
+    return origins[this.#turn++ % origins.length]!;
+  }
+
+  #violation(kind: ViolationKind, words: string): void {
+    this.#tally.violation({ kind, user: this.#index, words });
+  }
+
+  #pick(): Action {
+    let left = this.#random() * actions.reduce((sum, { weight }) => sum + weight, 0);
+    for (const { name, weight } of actions) {
+      left -= weight;
+      if (left < 0) return name;
+    }
+    return 'inc';
+  }
+}
+
+function codeOf(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return typeof code === 'string' ? code : String(message);
+}
+
+/** Numbers in [0, 1), the same for the same seed (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
