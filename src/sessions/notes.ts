@@ -1,0 +1,185 @@
+/**
+ * The keeper's notes: for each session file, the epoch it belongs to (protocol rule 11). On the session directory's
+ * volume, because they must live and die with the files, and must be there when the store is not.
+ *
+ * One small file per session, put there by rename: a kill leaves the old note or the new one. A note that can't be read
+ * counts as none, which is the safe side: then the store's copy wins over the file (rule 12).
+ *
+ * Must not know what a note means for a file.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { closeSync, constants, fstatSync, opendirSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { SessionId } from '../affinity/session-codec.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { errorCode, PrivateDirectory, removeFile } from './private-directory.ts';
+
+export interface Note {
+  /** The term that the session's file belongs to. */
+  readonly epoch: number;
+  /** Store time in milliseconds at which the store last confirmed that term. */
+  readonly confirmedAtMs: number;
+  /** A logout that the store has not heard of yet (protocol rule 26): to be stored as a tombstone. */
+  readonly buried?: boolean;
+}
+
+const suffix = '.note';
+/** Every preset's ids, and nothing that a path could be made of; with the suffix within NAME_MAX. */
+const idShape = /^[A-Za-z0-9_-][A-Za-z0-9._~,-]{0,249}$/;
+/** A note has some 60 bytes; what is longer is none of ours. */
+const noteBytesMax = 256;
+const uidShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** As in a walk of the session directory. */
+const namesMax = 1_000_000;
+
+export class Notes {
+  readonly #directory: PrivateDirectory;
+
+  constructor({ directory }: { directory: string }) {
+    this.#directory = new PrivateDirectory(directory);
+  }
+
+  /** Makes the directory; at start, before other use. @throws HoldfastError 'directory-unusable' */
+  check(): void {
+    this.#directory.prepare();
+  }
+
+  /** The session's note; undefined: none, or none that can be read. */
+  read(id: SessionId): Note | undefined {
+    return this.#read(this.#path(id));
+  }
+
+  /** Replaces the session's note. @throws HoldfastError 'session-file-unusable': the old one is still there. */
+  write(id: SessionId, note: Note): void {
+    this.#write(id, note, false);
+  }
+
+  /** The same, and it survives a crash of the node from now on. A few milliseconds. */
+  writeDurably(id: SessionId, note: Note): void {
+    this.#write(id, note, true);
+  }
+
+  /** Removes the session's note; a missing one is fine. @throws HoldfastError 'session-file-unusable' */
+  remove(id: SessionId): void {
+    try {
+      removeFile(this.#path(id));
+    } catch (error) {
+      throw noteError(error);
+    }
+  }
+
+  /** All notes that can be read, bounded and lazy. @throws HoldfastError 'directory-unusable' */
+  *all(): Generator<[SessionId, Note]> {
+    try {
+      const directory = opendirSync(this.#directory.path, { bufferSize: 256 });
+      try {
+        for (let looked = 0; looked < namesMax; looked += 1) {
+          const entry = directory.readSync();
+          if (entry === null) return;
+          if (!entry.isFile() || !entry.name.endsWith(suffix)) continue;
+          const id = entry.name.slice(0, -suffix.length);
+          const note = idShape.test(id) ? this.#read(join(this.#directory.path, entry.name)) : undefined;
+          if (note !== undefined) yield [id as SessionId, note];
+        }
+      } finally {
+        directory.closeSync();
+      }
+    } catch (error) {
+      throw new HoldfastError('directory-unusable', `${this.#directory.path}: ${errorCode(error)}.`, { cause: error });
+    }
+  }
+
+  /**
+   * The pod's identity where none is configured: made once, kept beside the notes, so that a restarted sidecar is the
+   * same owner and its files are its own, and gone with the volume, so that another pod never is.
+   * @throws HoldfastError 'directory-unusable'
+   */
+  podUid(): string {
+    const path = join(this.#directory.path, 'uid');
+    try {
+      const known = readUid(path);
+      if (known !== undefined) return known;
+      const temporary = this.#directory.writeTemporary(Buffer.from(randomUUID()), { mode: 0o600, durable: true });
+      renameSync(temporary, path);
+      this.#directory.syncNames();
+      const made = readUid(path);
+      if (made !== undefined) return made;
+      throw new HoldfastError('directory-unusable', `${path} can't be read back.`);
+    } catch (error) {
+      if (error instanceof HoldfastError) throw error;
+      throw new HoldfastError('directory-unusable', `${path}: ${errorCode(error)}.`, { cause: error });
+    }
+  }
+
+  #path(id: SessionId): string {
+    if (!idShape.test(id))
+      throw new HoldfastError('session-file-unusable', 'The id is not of the shape that names a note.');
+    return join(this.#directory.path, id + suffix);
+  }
+
+  #read(path: string): Note | undefined {
+    try {
+      return parseNote(readSmall(path));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #write(id: SessionId, { epoch, confirmedAtMs, buried }: Note, durable: boolean): void {
+    const path = this.#path(id);
+    const content = buried === true ? { epoch, confirmedAtMs, buried } : { epoch, confirmedAtMs };
+    try {
+      const temporary = this.#directory.writeTemporary(Buffer.from(JSON.stringify(content)), { mode: 0o600, durable });
+      try {
+        renameSync(temporary, path);
+      } catch (error) {
+        removeFile(temporary);
+        throw error;
+      }
+      if (durable) this.#directory.syncNames();
+    } catch (error) {
+      throw noteError(error);
+    }
+  }
+}
+
+/** The text of one of our files; undefined: there is none, or it is none of ours. @throws the file system's error. */
+function readSmall(path: string): string | undefined {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const { size } = fstatSync(fd);
+    return size > noteBytesMax ? undefined : readFileSync(fd, 'latin1');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function parseNote(text: string | undefined): Note | undefined {
+  const found: unknown = text === undefined ? undefined : JSON.parse(text);
+  if (typeof found !== 'object' || found === null) return undefined;
+  if (!('epoch' in found) || !('confirmedAtMs' in found)) return undefined;
+  const { epoch, confirmedAtMs } = found;
+  if (!isCount(epoch) || !isCount(confirmedAtMs)) return undefined;
+  return 'buried' in found && found.buried === true ? { epoch, confirmedAtMs, buried: true } : { epoch, confirmedAtMs };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function readUid(path: string): string | undefined {
+  try {
+    const text = readSmall(path);
+    return text !== undefined && uidShape.test(text) ? text : undefined;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function noteError(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  return new HoldfastError('session-file-unusable', `Its note: ${errorCode(error)}.`);
+}

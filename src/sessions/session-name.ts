@@ -1,0 +1,125 @@
+/**
+ * A session's file name, both ways, and what each framework's file handler does with the file.
+ *
+ * A session id becomes a file name only through its preset's exact pattern, and a file in the directory is a
+ * session only if its whole name matches; so neither a cookie nor a blob from the store can name another file,
+ * and strangers in the directory (.gitignore, temporary files) are never touched.
+ *
+ * Must not know directories' contents, locks or the store. Pure.
+ */
+
+import type { Preset, SessionId } from '../affinity/session-codec.ts';
+
+export interface FileRules {
+  /** Zero bytes read under the lock after a complete answer are a session: the empty one (protocol rule 18). */
+  readonly zeroBytesIsASession: boolean;
+  /** The framework holds flock(2) while it writes: the lock proves that the file is whole. */
+  readonly lockedByApplication: boolean;
+  /** The framework writes a temporary file and renames it: the file is always whole, each time a new inode. */
+  readonly writesByRename: boolean;
+  /** Permission bits that the framework itself gives a new file. */
+  readonly mode: number;
+}
+
+interface FileNaming extends FileRules {
+  /** What may stand between prefix and suffix: the preset's exact id. */
+  readonly id: RegExp;
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
+// mod_files.c creates sess_<id> with 0600; 250 characters are the longest id that fits NAME_MAX with the prefix.
+const phpNaming: FileNaming = {
+  id: /^[A-Za-z0-9,-]{1,250}$/,
+  prefix: 'sess_',
+  suffix: '',
+  zeroBytesIsASession: true,
+  lockedByApplication: true,
+  writesByRename: false,
+  mode: 0o600,
+};
+
+const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
+  laravel: {
+    id: /^[A-Za-z0-9]{40}$/,
+    prefix: '',
+    suffix: '',
+    zeroBytesIsASession: false,
+    lockedByApplication: true,
+    writesByRename: false,
+    mode: 0o644,
+  },
+  php: phpNaming,
+  // Symfony's native storage is PHP's own files handler.
+  symfony: phpNaming,
+  // session-file-store: write-file-atomic, and no lock. Uid-safe ids, or what the application's genid makes.
+  express: {
+    id: /^[A-Za-z0-9_-]{1,128}$/,
+    prefix: '',
+    suffix: '.json',
+    zeroBytesIsASession: false,
+    lockedByApplication: false,
+    writesByRename: true,
+    mode: 0o644,
+  },
+  plain: {
+    id: /^[A-Za-z0-9_-][A-Za-z0-9._~,-]{0,249}$/,
+    prefix: '',
+    suffix: '',
+    zeroBytesIsASession: false,
+    lockedByApplication: false,
+    writesByRename: false,
+    mode: 0o600,
+  },
+};
+
+/** Presets whose session files a keeper can keep; the others have affinity only. */
+export function hasSessionFiles(preset: Preset): boolean {
+  return namings[preset] !== undefined;
+}
+
+/** How the preset's framework treats its files; undefined: it has none that Holdfast keeps. */
+export function fileRules(preset: Preset): FileRules | undefined {
+  return namings[preset];
+}
+
+/**
+ * The session's file name in its directory.
+ * @returns undefined where the id is not exactly the preset's shape: then it must not reach the file system.
+ */
+export function fileNameOf(preset: Preset, session: SessionId): string | undefined {
+  const naming = namings[preset];
+  return naming?.id.test(session) === true ? naming.prefix + session + naming.suffix : undefined;
+}
+
+/** The session that a file name belongs to; undefined: the file is no session. */
+export function sessionOf(preset: Preset, fileName: string): SessionId | undefined {
+  const naming = namings[preset];
+  if (naming === undefined || !fileName.startsWith(naming.prefix) || !fileName.endsWith(naming.suffix))
+    return undefined;
+  const id = fileName.slice(naming.prefix.length, fileName.length - naming.suffix.length);
+  return naming.id.test(id) ? (id as SessionId) : undefined;
+}
+
+/** PHP's session.save_path for the files handler, read. */
+export interface SavePath {
+  readonly directory: string;
+  /** Directory levels between it and the file, each named by one character of the id. */
+  readonly depth: number;
+  readonly mode: number | undefined;
+}
+
+/**
+ * Reads `[N;[MODE;]]/path`, PHP's own way to name a directory with N levels. Everything else is a plain path.
+ * More than 4 levels (65,536 or more directories at the deepest, with hexadecimal ids) are nobody's; they stay
+ * part of the path, which then does not exist.
+ */
+export function parseSavePath(text: string): SavePath {
+  const match = /^([0-4]);(?:([0-7]{3,4});)?(.+)$/s.exec(text);
+  if (match?.[3] === undefined) return { directory: text, depth: 0, mode: undefined };
+  return {
+    directory: match[3],
+    depth: Number(match[1]),
+    mode: match[2] === undefined ? undefined : Number.parseInt(match[2], 8) & 0o777,
+  };
+}
