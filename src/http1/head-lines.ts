@@ -1,0 +1,148 @@
+/**
+ * The lines of a head, byte by byte: where each field's name and value stand, or the first byte that makes the
+ * head illegal (RFC 9112 sections 2.2 and 5). Shared by requests and responses.
+ *
+ * Must not know what a field means. Nothing is allocated before a head is complete: places are noted in one
+ * scratch table, which is free again as soon as `fieldsOf` returned.
+ *
+ * The verdict is reached line by line: a bad byte counts once its line has ended. So the answer to a stream does
+ * not depend on how it was cut, and nobody has to look at a head again before another line end has arrived.
+ */
+
+import type { CloseReason } from '../base/close-reasons.ts';
+import { COLON, CR, HTAB, LF, SP, tokenLower, valueByte } from './grammar.ts';
+import { type Field, fieldAt, nameHash } from './fields.ts';
+
+/** Limits of one head. 0 means no limit of that kind, within the ceilings below. */
+export interface HeadLimits {
+  readonly headBytes: number;
+  readonly targetBytes: number;
+  readonly fields: number;
+  /** Longest request body; only Content-Length is judged here, chunked bodies by their reader. Absent or 0: none. */
+  readonly bodyBytes?: number;
+}
+
+export type HeadStep<Head> =
+  | { readonly kind: 'more' }
+  /** `end`: index of the first byte after the head. */
+  | { readonly kind: 'head'; readonly head: Head; readonly end: number }
+  | { readonly kind: 'refused'; readonly reason: CloseReason };
+
+/** Where `limits.headBytes` is 0. */
+export const headBytesCeiling = 262_144;
+/** Where `limits.fields` is 0, and at most. */
+export const fieldsCeiling = 1000;
+
+const placeWords = 5;
+/** For each field: start and end of its name, start and end of its value, hash of the name. */
+const places = new Int32Array(fieldsCeiling * placeWords);
+
+/** Where a scan stopped; one object for all scans. `reason` undefined: the bytes ran out. */
+export interface HeadScan {
+  at: number;
+  reason: CloseReason | undefined;
+  fields: number;
+}
+
+export const scan: HeadScan = { at: 0, reason: undefined, fields: 0 };
+
+/** Notes where and why a scan stopped. @returns -1 */
+export function stopScan(at: number, reason: CloseReason | undefined): -1 {
+  scan.at = at;
+  scan.reason = reason;
+  return -1;
+}
+
+/**
+ * Reads field lines up to the empty line.
+ * @param limit index behind the last byte that may be looked at
+ * @returns the index behind the empty line; -1 with `scan` telling where and why it stopped
+ */
+export function scanFieldLines(
+  bytes: Buffer,
+  from: number,
+  { limit, fieldsMax }: { limit: number; fieldsMax: number },
+): number {
+  let at = from;
+  let count = 0;
+  for (;;) {
+    const nameStart = at;
+    let hash = 0;
+    for (; at < limit; at++) {
+      const lower = tokenLower[bytes[at]!]!;
+      if (lower === 0) break;
+      hash = nameHash(hash, lower);
+    }
+    if (at >= limit) return stopScan(at, undefined);
+    if (at === nameStart && bytes[at] === CR) {
+      if (at + 1 >= limit) return stopScan(at, undefined);
+      if (bytes[at + 1] !== LF) return stopScan(at + 1, 'bad-line-end');
+      scan.fields = count;
+      return at + 2;
+    }
+    // An empty name, white space before the colon, an obs-fold and a line without a colon all end here.
+    if (bytes[at] !== COLON || at === nameStart) return stopScan(at, lineFault(bytes[at]!));
+    if (count === fieldsMax) return stopScan(at, 'too-many-fields');
+    const nameEnd = at++;
+    while (at < limit && (bytes[at] === SP || bytes[at] === HTAB)) at++;
+    const valueStart = at;
+    while (at < limit && valueByte[bytes[at]!] === 1) at++;
+    if (at >= limit) return stopScan(at, undefined);
+    if (bytes[at] !== CR) return stopScan(at, lineFault(bytes[at]!));
+    if (at + 1 >= limit) return stopScan(at, undefined);
+    if (bytes[at + 1] !== LF) return stopScan(at + 1, 'bad-line-end');
+    let valueEnd = at;
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
+    const place = count * placeWords;
+    places[place] = nameStart;
+    places[place + 1] = nameEnd;
+    places[place + 2] = valueStart;
+    places[place + 3] = valueEnd;
+    places[place + 4] = hash;
+    count++;
+    at += 2;
+  }
+}
+
+function lineFault(byte: number): CloseReason {
+  return byte === LF ? 'bad-line-end' : 'bad-field';
+}
+
+/**
+ * The fields that the last scan found.
+ * @param text the head as latin1; `textStart`: the index of its first byte in `bytes`
+ */
+export function fieldsOf(bytes: Buffer, text: string, textStart: number): Field[] {
+  const fields: Field[] = [];
+  const name = { start: 0, end: 0, hash: 0 };
+  for (let place = 0; place < scan.fields * placeWords; place += placeWords) {
+    name.start = places[place]!;
+    name.end = places[place + 1]!;
+    name.hash = places[place + 4]!;
+    fields.push(fieldAt(bytes, name, text.substring(places[place + 2]! - textStart, places[place + 3]! - textStart)));
+  }
+  return fields;
+}
+
+const more: HeadStep<never> = { kind: 'more' };
+
+/**
+ * What a scan that stopped means for the caller: more bytes, or a refusal.
+ * @param overflow the reason if the head can not become complete within its limit
+ */
+export function stopped(bytes: Buffer, from: number, headBytesMax: number, overflow: CloseReason): HeadStep<never> {
+  if (scan.reason !== undefined) {
+    const lineEnd = bytes.indexOf(LF, scan.at);
+    if (lineEnd !== -1 && lineEnd < from + headBytesMax) return { kind: 'refused', reason: scan.reason };
+  }
+  return bytes.length - from >= headBytesMax ? { kind: 'refused', reason: overflow } : more;
+}
+
+/** The limits with their ceilings in the place of 0. */
+export function effectiveHeadBytes(limits: HeadLimits): number {
+  return limits.headBytes === 0 ? headBytesCeiling : limits.headBytes;
+}
+
+export function effectiveFields(limits: HeadLimits): number {
+  return limits.fields === 0 || limits.fields > fieldsCeiling ? fieldsCeiling : limits.fields;
+}
