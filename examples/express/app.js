@@ -55,9 +55,9 @@ app.get('/', (request, response) => {
 <form method="post" action="/cart"><p>In the cart: <output id="cart">${request.session.cart ?? 0}</output> <button>Add one</button></p></form>
 `);
 });
-app.post('/cart', (request, response) => {
+app.post('/cart', (request, response, fail) => {
   request.session.cart = (request.session.cart ?? 0) + 1;
-  response.redirect('/');
+  request.session.save((error) => (error ? fail(error) : response.redirect('/')));
 });
 app.get('/inc', (request, response) => response.type('text').send(String(next(request))));
 app.get('/get', (request, response) => response.type('text').send(String(request.session.count ?? 0)));
@@ -83,9 +83,10 @@ app.get('/logout', (request, response, fail) => {
   });
 });
 
-app.get('/redirect', (request, response) => {
+// As express-session's page advises: save before a redirect, which browsers follow before its body has ended.
+app.get('/redirect', (request, response, fail) => {
   next(request);
-  response.redirect('/get');
+  request.session.save((error) => (error ? fail(error) : response.redirect('/get')));
 });
 app.get('/slow', (request, response) => {
   const number = next(request);
