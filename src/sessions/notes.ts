@@ -13,6 +13,7 @@ import { closeSync, constants, fstatSync, opendirSync, openSync, readFileSync, r
 import { join } from 'node:path';
 
 import type { SessionId } from '../affinity/session-codec.ts';
+import { plainShape as notedShape } from '../affinity/session-id/plain.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { errorCode, PrivateDirectory, removeFile } from './private-directory.ts';
 
@@ -25,9 +26,8 @@ export interface Note {
   readonly buried?: boolean;
 }
 
+/** Behind ids of the plain shape (every preset's ids have it: no '/', no '.' in front) it still fits NAME_MAX. */
 const suffix = '.note';
-/** Every preset's ids, and nothing that a path could be made of; with the suffix within NAME_MAX. */
-const idShape = /^[A-Za-z0-9_-][A-Za-z0-9._~,-]{0,249}$/;
 /** A note has some 60 bytes; what is longer is none of ours. */
 const noteBytesMax = 256;
 const uidShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -80,8 +80,9 @@ export class Notes {
           if (entry === null) return;
           if (!entry.isFile() || !entry.name.endsWith(suffix)) continue;
           const id = entry.name.slice(0, -suffix.length);
-          const note = idShape.test(id) ? this.#read(join(this.#directory.path, entry.name)) : undefined;
-          if (note !== undefined) yield [id as SessionId, note];
+          const session = notedShape(id);
+          const note = session === undefined ? undefined : this.#read(this.#path(session));
+          if (session !== undefined && note !== undefined) yield [session, note];
         }
       } finally {
         directory.closeSync();
@@ -114,8 +115,9 @@ export class Notes {
   }
 
   #path(id: SessionId): string {
-    if (!idShape.test(id))
+    if (notedShape(id) === undefined) {
       throw new HoldfastError('session-file-unusable', 'The id is not of the shape that names a note.');
+    }
     return join(this.#directory.path, id + suffix);
   }
 

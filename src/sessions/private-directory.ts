@@ -24,7 +24,8 @@ import { join } from 'node:path';
 
 import { HoldfastError } from '../base/errors.ts';
 
-const temporaryPrefix = 'tmp-';
+/** No session id begins with a dot, so no note is ever taken for one of these. */
+const temporaryPrefix = '.tmp-';
 
 export interface TemporaryFile {
   /** Permission bits, exact: the umask does not count. */

@@ -234,7 +234,7 @@ export class SessionDirectory {
     if (fileName === undefined || id.length <= this.#depth) {
       throw new HoldfastError('session-file-unusable', 'The id is not of the shape that names a file.');
     }
-    return openPlace(this.path, fileName, { levels: this.#depth === 0 ? [] : [...id.slice(0, this.#depth)], create });
+    return openPlace(this.path, fileName, { levels: levelsOf(id, this.#depth), create });
   }
 
   #isThere(): boolean {
@@ -262,6 +262,13 @@ export class SessionDirectory {
   readonly #seen = (stats: BigIntStats): void => {
     this.#likeness ??= { uid: Number(stats.uid), gid: Number(stats.gid), mode: Number(stats.mode) & 0o777 };
   };
+}
+
+const noLevels: readonly string[] = [];
+
+/** PHP's levels: the first characters of the id, one each; every preset's ids are ASCII. */
+function levelsOf(id: SessionId, depth: number): readonly string[] {
+  return depth === 0 ? noLevels : Array.from(id.slice(0, depth));
 }
 
 function orLockTimeout<Result>(done: Result | undefined): Result {

@@ -82,7 +82,7 @@ function readOpen(fd: number, before: BigIntStats, ask: ReadAsk, nowMs: number):
   if (after === undefined || !sameFile(before, after)) return undefined;
 
   const mtimeMs = mtimeMsOf(after);
-  if (unchanged) return { kind: 'unchanged', mtimeMs, stamp: ask.known! };
+  if (unchanged) return { kind: 'unchanged', mtimeMs, stamp: ask.known };
   if (size > ask.bytesMax) return { kind: 'too-large', size };
   const stamp = stampOf(after, nowMs);
   if (bytes === undefined) return { kind: 'empty', mtimeMs, stamp };

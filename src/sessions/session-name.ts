@@ -9,6 +9,10 @@
  */
 
 import type { Preset, SessionId } from '../affinity/session-codec.ts';
+import type { SessionIdShape } from '../affinity/session-id/decoder.ts';
+import { expressShape } from '../affinity/session-id/express.ts';
+import { laravelShape } from '../affinity/session-id/laravel.ts';
+import { phpShape, plainShape, symfonyShape } from '../affinity/session-id/plain.ts';
 
 export interface FileRules {
   /** Zero bytes read under the lock after a complete answer are a session: the empty one (protocol rule 18). */
@@ -23,14 +27,14 @@ export interface FileRules {
 
 interface FileNaming extends FileRules {
   /** What may stand between prefix and suffix: the preset's exact id. */
-  readonly id: RegExp;
+  readonly shape: SessionIdShape;
   readonly prefix: string;
   readonly suffix: string;
 }
 
-// mod_files.c creates sess_<id> with 0600; 250 characters are the longest id that fits NAME_MAX with the prefix.
+// mod_files.c: sess_<id>, 0600, the lock from session_start() to the end of the write.
 const phpNaming: FileNaming = {
-  id: /^[A-Za-z0-9,-]{1,250}$/,
+  shape: phpShape,
   prefix: 'sess_',
   suffix: '',
   zeroBytesIsASession: true,
@@ -41,7 +45,7 @@ const phpNaming: FileNaming = {
 
 const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
   laravel: {
-    id: /^[A-Za-z0-9]{40}$/,
+    shape: laravelShape,
     prefix: '',
     suffix: '',
     zeroBytesIsASession: false,
@@ -51,10 +55,10 @@ const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
   },
   php: phpNaming,
   // Symfony's native storage is PHP's own files handler.
-  symfony: phpNaming,
-  // session-file-store: write-file-atomic, and no lock. Uid-safe ids, or what the application's genid makes.
+  symfony: { ...phpNaming, shape: symfonyShape },
+  // session-file-store: write-file-atomic, and no lock.
   express: {
-    id: /^[A-Za-z0-9_-]{1,128}$/,
+    shape: expressShape,
     prefix: '',
     suffix: '.json',
     zeroBytesIsASession: false,
@@ -63,7 +67,7 @@ const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
     mode: 0o644,
   },
   plain: {
-    id: /^[A-Za-z0-9_-][A-Za-z0-9._~,-]{0,249}$/,
+    shape: plainShape,
     prefix: '',
     suffix: '',
     zeroBytesIsASession: false,
@@ -89,7 +93,7 @@ export function fileRules(preset: Preset): FileRules | undefined {
  */
 export function fileNameOf(preset: Preset, session: SessionId): string | undefined {
   const naming = namings[preset];
-  return naming?.id.test(session) === true ? naming.prefix + session + naming.suffix : undefined;
+  return naming?.shape(session) !== undefined ? naming.prefix + session + naming.suffix : undefined;
 }
 
 /** The session that a file name belongs to; undefined: the file is no session. */
@@ -98,7 +102,7 @@ export function sessionOf(preset: Preset, fileName: string): SessionId | undefin
   if (naming === undefined || !fileName.startsWith(naming.prefix) || !fileName.endsWith(naming.suffix))
     return undefined;
   const id = fileName.slice(naming.prefix.length, fileName.length - naming.suffix.length);
-  return naming.id.test(id) ? (id as SessionId) : undefined;
+  return naming.shape(id);
 }
 
 /** PHP's session.save_path for the files handler, read. */
