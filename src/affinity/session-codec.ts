@@ -8,7 +8,17 @@
 /** A session id in its preset's exact shape. Nothing else ever becomes a key, a log field or a file name. */
 export type SessionId = string & { readonly __brand: 'SessionId' };
 
-export const presets = ['laravel', 'php', 'symfony', 'codeigniter', 'django', 'flask', 'express', 'jsessionid', 'plain'] as const;
+export const presets = [
+  'laravel',
+  'php',
+  'symfony',
+  'codeigniter',
+  'django',
+  'flask',
+  'express',
+  'jsessionid',
+  'plain',
+] as const;
 export type Preset = (typeof presets)[number];
 
 /** What the session Set-Cookie lines of one answer say; of several lines the last counts (rules 24). */

@@ -11,6 +11,8 @@ export type PodState = 'ready' | 'draining' | 'unhealthy' | 'gone';
 /** Shared by all snapshots of one pod; the only part that changes in place. */
 export interface PodLoad {
   inFlight: number;
+  /** Monotonic time of the last refused connection; such a pod comes last for a second (rules 31). */
+  refusedAtMs?: number;
 }
 
 export interface Pod {

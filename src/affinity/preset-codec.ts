@@ -1,0 +1,107 @@
+/**
+ * The SessionCodec of a preset: finds the session's cookie in requests and answers, decodes it, and remembers what
+ * it decoded. Laravel encrypts anew for each answer, so the value a browser sends next is the one just decoded.
+ *
+ * Must not know pods, files or the store, nor the details of any framework (session-id/).
+ */
+
+import { LRUCache } from 'lru-cache';
+import { CookieWatch, sessionCookieOfAnswer, sessionCookieOfRequest, type CookieNotice } from './cookie-choice.ts';
+import { findCookie } from './cookie-line.ts';
+import { ownText } from './own-text.ts';
+import type { CookieChange, Preset, SessionCodec, SessionId } from './session-codec.ts';
+import type { SessionIdDecoder } from './session-id/decoder.ts';
+import { defaultCookie, presetDecoder } from './session-id/presets.ts';
+import { cookieLife, setCookieOf, type SetCookie } from './set-cookie.ts';
+
+/** Values remembered, about 600 bytes each with Laravel. */
+const decodedMaxDefault = 10_000;
+
+const noChange: CookieChange = { kind: 'none' };
+
+export interface PresetCodecOptions {
+  readonly preset: Preset;
+  /** `session.cookie`; undefined: the preset's own. */
+  readonly cookie: string | undefined;
+  /** `session.keys`: the newest first. */
+  readonly keys: readonly string[];
+  /** Told at most once of each kind; for the log and the metric. */
+  readonly notice?: (notice: CookieNotice) => void;
+  readonly decodedMax?: number;
+}
+
+/** @throws HoldfastError 'bad-configuration': what presetProblems would have said. */
+export function createSessionCodec(options: PresetCodecOptions): SessionCodec {
+  return new PresetCodec(options);
+}
+
+class PresetCodec implements SessionCodec {
+  readonly preset: Preset;
+  readonly #decoder: SessionIdDecoder;
+  readonly #decoded: LRUCache<string, SessionId>;
+  readonly #notice: (notice: CookieNotice) => void;
+  readonly #watch: CookieWatch | undefined;
+  #cookieName: string | undefined;
+
+  constructor(options: PresetCodecOptions) {
+    this.preset = options.preset;
+    this.#decoder = presetDecoder(options.preset, options);
+    this.#decoded = new LRUCache({ max: options.decodedMax ?? decodedMaxDefault });
+    this.#notice = options.notice ?? (() => undefined);
+    this.#cookieName = options.cookie ?? defaultCookie(options.preset);
+    // Only an encrypted value shows by itself that it is a session.
+    if (options.preset === 'laravel' && options.cookie !== undefined) {
+      this.#watch = new CookieWatch(options.cookie, { decoder: this.#decoder, notice: this.#notice });
+    }
+  }
+
+  get cookieName(): string | undefined {
+    return this.#cookieName;
+  }
+
+  fromRequest(cookie: string | undefined): SessionId | undefined {
+    if (cookie === undefined) return undefined;
+    const name = this.#cookieName ?? this.#choose(sessionCookieOfRequest(cookie, this.#decoder));
+    if (name === undefined) return undefined;
+    const value = findCookie(cookie, name, this.#decoder.reader);
+    return value === undefined || value === '' ? undefined : this.#decode(value, name);
+  }
+
+  fromAnswer(setCookies: readonly string[], nowMs: number): CookieChange {
+    if (setCookies.length === 0) return noChange;
+    const name = this.#cookieName ?? this.#choose(sessionCookieOfAnswer(setCookies, this.#decoder));
+    if (name === undefined) return noChange;
+    for (let index = setCookies.length - 1; index >= 0; index--) {
+      const cookie = setCookieOf(setCookies[index]!, name);
+      if (cookie === undefined) continue;
+      this.#watch?.seen();
+      return this.#change(cookie, name, nowMs);
+    }
+    this.#watch?.missed(setCookies);
+    return noChange;
+  }
+
+  #change({ value, attributes }: SetCookie, name: string, nowMs: number): CookieChange {
+    const { ended, lifetimeSeconds } = cookieLife(attributes, nowMs);
+    if (value === '' || value === '""' || ended) return { kind: 'ended', attributes };
+    const session = this.#decode(value, name);
+    return session === undefined ? noChange : { kind: 'set', session, attributes, lifetimeSeconds };
+  }
+
+  #choose(name: string | undefined): string | undefined {
+    if (name === undefined) return undefined;
+    this.#cookieName = ownText(name);
+    this.#notice({ kind: 'cookie-chosen', cookie: this.#cookieName });
+    return this.#cookieName;
+  }
+
+  #decode(value: string, name: string): SessionId | undefined {
+    const known = this.#decoded.get(value);
+    if (known !== undefined) return known;
+    const id = this.#decoder.decode(value, name)?.id;
+    if (id === undefined) return undefined;
+    const own = ownText(id) as SessionId;
+    this.#decoded.set(ownText(value), own);
+    return own;
+  }
+}

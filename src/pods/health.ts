@@ -1,0 +1,118 @@
+/**
+ * What is known about one pod's health, and the state that follows: active probes, refused connections, its own
+ * word that it drains. A pure state machine: events in, a new value out; time is an argument.
+ *
+ * Refusals eject a pod at once (it is probably dead, and the next probe may be seconds away), for a time that
+ * doubles from one ejection to the next. After it the pod is tried again; one more refusal ejects it for longer, a
+ * connection or a passed probe forgets everything.
+ *
+ * Must not know how pods are asked, nor what sessions they have.
+ */
+
+import type { PodState } from './pod.ts';
+
+export interface HealthRules {
+  /** Failed probes in a row that make a pod unhealthy; refused connections in a row that eject it. */
+  readonly fails: number;
+  /** Passed probes in a row that make it healthy again. */
+  readonly passes: number;
+}
+
+export interface PodHealth {
+  readonly probes: 'passing' | 'failing';
+  /** Probes in a row that spoke against `probes`. */
+  readonly doubts: number;
+  /** What the last failed probe said. */
+  readonly probeWhy: string;
+  readonly refusals: number;
+  readonly ejections: number;
+  /** Monotonic; 0: not ejected. */
+  readonly ejectedUntilMs: number;
+  /** The pod's own word, or its source's, that it is going away; undefined: neither. */
+  readonly drainingWhy: string | undefined;
+}
+
+export type HealthEvent =
+  | { readonly kind: 'probe-passed' }
+  | { readonly kind: 'probe-failed'; readonly why: string }
+  | { readonly kind: 'connected' }
+  /** A connection was refused or not made in time. */
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'draining'; readonly why: string }
+  | { readonly kind: 'not-draining' };
+
+export interface HealthVerdict {
+  readonly state: Exclude<PodState, 'gone'>;
+  readonly why: string;
+}
+
+const ejectionMs = 1000;
+const ejectionMaxMs = 30_000;
+
+export const newHealth: PodHealth = {
+  probes: 'passing',
+  doubts: 0,
+  probeWhy: '',
+  refusals: 0,
+  ejections: 0,
+  ejectedUntilMs: 0,
+  drainingWhy: undefined,
+};
+
+/** The health after an event; the same value where nothing changed. `nowMs`: monotonic. */
+export function afterEvent(
+  health: PodHealth,
+  event: HealthEvent,
+  { rules, nowMs }: { readonly rules: HealthRules; readonly nowMs: number },
+): PodHealth {
+  switch (event.kind) {
+    case 'probe-passed':
+      return passed(connected(health), rules);
+    case 'probe-failed':
+      return failed(health, event.why, rules);
+    case 'connected':
+      return connected(health);
+    case 'refused':
+      return refused(health, rules, nowMs);
+    case 'draining':
+      return health.drainingWhy === event.why ? health : { ...health, drainingWhy: event.why };
+    case 'not-draining':
+      return health.drainingWhy === undefined ? health : { ...health, drainingWhy: undefined };
+  }
+}
+
+/** The state that follows. A draining pod is draining, healthy or not: its sessions leave it either way. */
+export function verdictOf(health: PodHealth, nowMs: number): HealthVerdict {
+  if (health.drainingWhy !== undefined) return { state: 'draining', why: health.drainingWhy };
+  if (health.probes === 'failing') return { state: 'unhealthy', why: `probe failed: ${health.probeWhy}` };
+  if (health.ejectedUntilMs > nowMs) return { state: 'unhealthy', why: 'refused connections' };
+  return { state: 'ready', why: health.refusals > 0 ? 'being tried again' : 'healthy' };
+}
+
+function passed(health: PodHealth, { passes }: HealthRules): PodHealth {
+  if (health.probes === 'passing') return health.doubts === 0 ? health : { ...health, doubts: 0 };
+  const doubts = health.doubts + 1;
+  return doubts >= passes ? { ...health, probes: 'passing', doubts: 0, probeWhy: '' } : { ...health, doubts };
+}
+
+function failed(health: PodHealth, why: string, { fails }: HealthRules): PodHealth {
+  if (health.probes === 'failing') return { ...health, doubts: 0, probeWhy: why };
+  const doubts = health.doubts + 1;
+  return doubts >= fails
+    ? { ...health, probes: 'failing', doubts: 0, probeWhy: why }
+    : { ...health, doubts, probeWhy: why };
+}
+
+function connected(health: PodHealth): PodHealth {
+  if (health.refusals === 0 && health.ejections === 0) return health;
+  return { ...health, refusals: 0, ejections: 0, ejectedUntilMs: 0 };
+}
+
+function refused(health: PodHealth, { fails }: HealthRules, nowMs: number): PodHealth {
+  // Connections that were under way when it was ejected say nothing new.
+  if (health.ejectedUntilMs > nowMs) return health;
+  const refusals = health.refusals + 1;
+  if (refusals < fails && health.ejections === 0) return { ...health, refusals };
+  const forMs = Math.min(ejectionMs * 2 ** Math.min(health.ejections, 10), ejectionMaxMs);
+  return { ...health, refusals, ejections: health.ejections + 1, ejectedUntilMs: nowMs + forMs };
+}

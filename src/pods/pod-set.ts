@@ -1,0 +1,134 @@
+/**
+ * All pods of the application at one moment. Immutable: each change makes a new set, so that an exchange decides on
+ * what it saw first. Pods keep their load object from set to set.
+ *
+ * Pods that left are remembered as gone, bounded, so that a pin of one still tells its name.
+ *
+ * Must not know where pods come from, why their state changes, nor what pins look like.
+ */
+
+import type { Address } from '../base/address.ts';
+import type { Pod, PodState } from './pod.ts';
+
+/** Digests under which pins may name a pod. */
+export type PodDigests = (name: string, uid: string) => readonly string[];
+
+/** A pod as a source lists it. */
+export interface ListedPod {
+  readonly name: string;
+  readonly address: Address;
+  /** Undefined: the source doesn't know it; what was learned by withUid() stays. */
+  readonly uid?: string;
+  /** It is terminating, whatever else is said of it. */
+  readonly terminating?: boolean;
+}
+
+export interface PodSet {
+  /** Every pod but those gone, by name. */
+  readonly pods: readonly Pod[];
+  readonly ready: readonly Pod[];
+  readonly draining: readonly Pod[];
+  readonly unhealthy: readonly Pod[];
+  /** More than half look unhealthy: perhaps it is us who can't see (rules 31). */
+  readonly panic: boolean;
+  /** The newest first. */
+  readonly gone: readonly Pod[];
+  readonly byName: ReadonlyMap<string, Pod>;
+  /** Gone ones too. */
+  readonly byDigest: ReadonlyMap<string, Pod>;
+  readonly digestsOf: PodDigests;
+}
+
+/** Pods remembered after they left. */
+const goneMax = 256;
+
+export function emptyPodSet(digestsOf: PodDigests): PodSet {
+  return build([], [], digestsOf);
+}
+
+/**
+ * The set after a source listed its pods: all of them, each name once. A pod with a known name and the same (or no)
+ * uid stays the pod it was; another uid is another pod, and the old one is gone.
+ */
+export function withPods(set: PodSet, list: readonly ListedPod[]): PodSet {
+  const pods: Pod[] = [];
+  const kept = new Set<Pod>();
+  for (const listed of list) {
+    const known = set.byName.get(listed.name);
+    if (known !== undefined && (listed.uid === undefined || known.uid === '' || known.uid === listed.uid)) {
+      kept.add(known);
+      pods.push(renewed(known, listed));
+    } else {
+      pods.push(renewed(newPod(listed.name, listed.uid ?? '', listed.address), listed));
+    }
+  }
+  const left = set.pods.filter((pod) => !kept.has(pod)).map(asGone);
+  return build(pods, [...left, ...set.gone], set.digestsOf);
+}
+
+/** The set after a pod told its uid. Another one than before: another pod, ready, with no load yet. */
+export function withUid(set: PodSet, name: string, uid: string): PodSet {
+  const known = set.byName.get(name);
+  if (known === undefined || known.uid === uid) return set;
+  if (known.uid === '') return replaced(set, known, { ...known, uid });
+  const others = set.pods.filter((pod) => pod !== known);
+  return build([...others, newPod(name, uid, known.address)], [asGone(known), ...set.gone], set.digestsOf);
+}
+
+/** The set after a pod's state changed; the same set where it did not. */
+export function withState(
+  set: PodSet,
+  name: string,
+  { state, why }: { readonly state: Exclude<PodState, 'gone'>; readonly why: string },
+): PodSet {
+  const known = set.byName.get(name);
+  if (known === undefined || (known.state === state && known.why === why)) return set;
+  return replaced(set, known, { ...known, state, why });
+}
+
+function build(pods: readonly Pod[], gone: readonly Pod[], digestsOf: PodDigests): PodSet {
+  const sorted = pods.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  const present = new Set(sorted.map(identity));
+  const remembered = gone.filter((pod) => !present.has(identity(pod))).slice(0, goneMax);
+  const byDigest = new Map<string, Pod>();
+  for (const pod of [...remembered, ...sorted]) {
+    for (const digest of digestsOf(pod.name, pod.uid)) byDigest.set(digest, pod);
+  }
+  const unhealthy = sorted.filter((pod) => pod.state === 'unhealthy');
+  return {
+    pods: sorted,
+    ready: sorted.filter((pod) => pod.state === 'ready'),
+    draining: sorted.filter((pod) => pod.state === 'draining'),
+    unhealthy,
+    panic: unhealthy.length * 2 > sorted.length,
+    gone: remembered,
+    byName: new Map(sorted.map((pod) => [pod.name, pod])),
+    byDigest,
+    digestsOf,
+  };
+}
+
+function replaced(set: PodSet, old: Pod, by: Pod): PodSet {
+  return build(
+    set.pods.map((pod) => (pod === old ? by : pod)),
+    set.gone,
+    set.digestsOf,
+  );
+}
+
+function newPod(name: string, uid: string, address: Address): Pod {
+  return { name, uid, address, state: 'ready', why: 'listed', load: { inFlight: 0 } };
+}
+
+function renewed(pod: Pod, { address, uid, terminating = false }: ListedPod): Pod {
+  const same = { ...pod, address, uid: uid ?? pod.uid };
+  return terminating ? { ...same, state: 'draining', why: 'terminating' } : same;
+}
+
+function asGone(pod: Pod): Pod {
+  return { ...pod, state: 'gone', why: 'no longer listed' };
+}
+
+function identity(pod: Pod): string {
+  return `${pod.name}\n${pod.uid}`;
+}
