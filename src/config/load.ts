@@ -1,0 +1,98 @@
+/**
+ * From file, environment and flags to a Config, or to the list of everything that is wrong with them.
+ *
+ * Must not know what is done with a configuration.
+ */
+
+import type { Config } from './config.ts';
+import type { Problem, Tree } from './problems.ts';
+import { keyByPath } from './keys.ts';
+import { isTree, unknownKeys, valueProblem } from './problems.ts';
+import type { Keys, RoleName } from './schema.ts';
+import { roleKeys, roles, schema } from './schema.ts';
+import { settle } from './settle.ts';
+import type { Environment } from './sources.ts';
+import { applyEnvironment, applyFlags, followReferences, readTree } from './sources.ts';
+
+export interface LoadOptions {
+  /** The path of a YAML or JSON file; undefined: environment and flags alone. */
+  readonly configFile?: string | undefined;
+  /** Laid under the file; for `dev`, which has no file but knows most of its values. */
+  readonly base?: Tree;
+  /** `path=value`, the later the stronger. */
+  readonly set?: readonly string[];
+  readonly environment: Environment;
+  /** `holdfast dev`: everything in one process (settle.ts). */
+  readonly dev?: boolean;
+}
+
+export type Loaded =
+  | { readonly kind: 'config'; readonly config: Config }
+  /** Never empty; each with its key's path, without secrets. */
+  | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
+
+/** Reads everything, reports everything that is wrong at once. Does not throw. */
+export function loadConfig(options: LoadOptions): Loaded {
+  const problems: Problem[] = [];
+  const written: Tree = structuredClone(options.base ?? {});
+  if (options.configFile !== undefined) Object.assign(written, readTree(options.configFile, problems));
+  if (problems.length > 0) return { kind: 'problems', problems };
+  applyEnvironment(written, options.environment, problems);
+  applyFlags(written, options.set ?? [], problems);
+  problems.push(...unknownKeys(written));
+
+  const tree = followReferences(ofItsRole(written, options.environment), options.environment, problems);
+  const read = readKeys(tree, written, problems);
+  const settled = read === undefined ? undefined : settle(read, { dev: options.dev ?? false });
+  if (settled?.kind === 'problems') add(settled.problems, problems);
+  return settled?.kind === 'config' && problems.length === 0 ? settled : { kind: 'problems', problems };
+}
+
+/**
+ * The tree's values, read. What can't be read is reported and left out, so that the other rules can still be
+ * looked at; undefined where not even that is possible.
+ */
+function readKeys(tree: Tree, written: Tree, problems: Problem[]): Keys | undefined {
+  const whole = schema.safeParse(tree);
+  if (whole.success) return whole.data;
+  for (const issue of whole.error.issues) {
+    const words =
+      issue.code === 'invalid_type' && issue.expected === 'object' ? 'is not a mapping of keys' : issue.message;
+    add([valueProblem(written, issue.path, words)], problems);
+    leaveOut(tree, issue.path.map(String));
+  }
+  // Without its role nothing that depends on it can be said.
+  return problems.some((problem) => problem.path === 'role') ? undefined : schema.safeParse(tree).data;
+}
+
+function leaveOut(tree: Tree, path: readonly string[]): void {
+  let current: unknown = tree;
+  for (const [index, step] of path.entries()) {
+    if (!isTree(current)) return;
+    const isKey = !(keyByPath.get(path.slice(0, index + 1).join('.'))?.branch ?? false);
+    if (index === path.length - 1 || isKey) current[step] = undefined;
+    current = current[step];
+  }
+}
+
+/**
+ * The tree without the other role's sections: one file may serve both roles, and what it refers to in the
+ * other's sections need not exist here.
+ */
+function ofItsRole(written: Tree, environment: Environment): Tree {
+  const given = followReferences({ role: written['role'] }, environment, [])['role'];
+  const role: RoleName = given === 'sidecar' ? 'sidecar' : 'gateway';
+  const others = roles.filter((name) => name !== role).flatMap((name) => roleKeys[name]);
+  return Object.fromEntries(Object.entries(written).filter(([name]) => !others.includes(name)));
+}
+
+/** Adds problems that are no consequence of those known: of one key the first counts. */
+function add(later: readonly Problem[], problems: Problem[]): void {
+  const known = problems.filter((problem) => problem.path !== '');
+  problems.push(
+    ...later.filter(
+      ({ path, words }) =>
+        !known.some((one) => one.path === path || one.path.startsWith(`${path}[`) || words.includes(one.path)),
+    ),
+  );
+}

@@ -1,0 +1,177 @@
+/**
+ * Where values come from: a YAML file, the environment, flags; later ones win. And the two references that may
+ * stand in place of any text: `env:NAME` and `file:PATH`.
+ *
+ * Must not know what keys mean.
+ */
+
+import { readFileSync, statSync } from 'node:fs';
+import { parseDocument } from 'yaml';
+import type { Key } from './keys.ts';
+import { keyByPath, keys } from './keys.ts';
+import type { Problem, Tree } from './problems.ts';
+import { isTree, meant } from './problems.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const fileBytesMax = 1024 * 1024;
+const referenceBytesMax = 256 * 1024;
+const aliasesMax = 50;
+
+/** The mapping in a YAML (or JSON) file; an empty file is an empty mapping. */
+export function readTree(path: string, problems: Problem[]): Tree {
+  const content = readBounded(path, fileBytesMax);
+  if (content.kind === 'unreadable') {
+    problems.push({ path: '', words: `${path} can not be read: ${content.why}` });
+    return {};
+  }
+  const given = parseYaml(content.text);
+  if (given.kind === 'bad') problems.push({ path: '', words: `${path} is not YAML: ${given.why}` });
+  else if (given.value === null || given.value === undefined) return {};
+  else if (isTree(given.value)) return given.value;
+  else problems.push({ path: '', words: `${path} does not hold a mapping of keys` });
+  return {};
+}
+
+/**
+ * Lays the environment's variables over the tree. A variable whose name is no key's is ignored (Kubernetes
+ * injects HOLDFAST_PORT=tcp://... for a Service of that name), and so is one that the tree refers to by
+ * `env:NAME`: `key: [env:NEW, env:HOLDFAST_STORE_KEY]` must not be replaced by the variable it names.
+ */
+export function applyEnvironment(tree: Tree, environment: Environment, problems: Problem[]): void {
+  const referred = new Set(references(tree));
+  for (const key of keys) {
+    const given = environment[key.environment];
+    if (given === undefined || referred.has(key.environment)) continue;
+    applyText(tree, { key, given, source: key.environment }, problems);
+  }
+}
+
+/** Lays `--set path=value` flags over the tree. */
+export function applyFlags(tree: Tree, flags: readonly string[], problems: Problem[]): void {
+  for (const flag of flags) {
+    const [path = '', ...rest] = flag.split('=');
+    const key = keyByPath.get(path);
+    if (rest.length === 0) problems.push({ path: '', words: `--set needs path=value, such as log.level=debug` });
+    else if (key === undefined) problems.push({ path, words: `is no key of the configuration${meant(path)}` });
+    else applyText(tree, { key, given: rest.join('='), source: '--set' }, problems);
+  }
+}
+
+/**
+ * Follows `env:` and `file:` everywhere. A key without a value (`affinity:` and nothing behind it) is left out.
+ * @returns a new tree; a reference that leads nowhere is a problem and becomes `unresolved`.
+ */
+export function followReferences(tree: Tree, environment: Environment, problems: Problem[]): Tree {
+  const follow = (value: unknown, path: string): unknown => {
+    if (typeof value === 'string') return followText(value, path, environment, problems);
+    if (Array.isArray(value)) return value.map((entry, index) => follow(entry, `${path}[${index}]`));
+    if (!isTree(value)) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, child]) => child !== null)
+        .map(([name, child]) => [name, follow(child, path === '' ? name : `${path}.${name}`)]),
+    );
+  };
+  return follow(tree, '') as Tree;
+}
+
+/** Stands for a reference that led nowhere; its problem is told already. */
+export const unresolved = Symbol('unresolved');
+
+function followText(text: string, path: string, environment: Environment, problems: Problem[]): unknown {
+  if (text.startsWith('env:')) {
+    const name = text.slice(4);
+    const value = environment[name];
+    if (value !== undefined && value !== '') return value;
+    problems.push({ path, words: `the environment variable ${name} is ${value === undefined ? 'not set' : 'empty'}` });
+    return unresolved;
+  }
+  if (text.startsWith('file:')) {
+    const file = text.slice(5);
+    const content = readBounded(file, referenceBytesMax);
+    // Editors and `echo` end a file with a line feed that is not part of the secret.
+    if (content.kind === 'text' && content.text.trimEnd() !== '') return content.text.replace(/\r?\n$/, '');
+    const why = content.kind === 'text' ? 'is empty' : `can not be read: ${content.why}`;
+    problems.push({ path, words: `the file ${file} ${why}` });
+    return unresolved;
+  }
+  return text;
+}
+
+interface Given {
+  readonly key: Key;
+  readonly given: string;
+  readonly source: string;
+}
+
+function applyText(tree: Tree, { key, given, source }: Given, problems: Problem[]): void {
+  const value = readText(key, given);
+  if (value.kind === 'bad') {
+    // The parser's words may quote the value, which may be a secret.
+    problems.push({ path: key.path, words: `${source} is not a YAML value` });
+    return;
+  }
+  const steps = key.path.split('.');
+  const last = steps.pop()!;
+  let current = tree;
+  for (const step of steps) {
+    const below = current[step];
+    if (isTree(below)) current = below;
+    else current = current[step] = {};
+  }
+  current[last] = value.value;
+}
+
+type Value = { readonly kind: 'value'; readonly value: unknown } | { readonly kind: 'bad'; readonly why: string };
+
+/** YAML; but a text key's bare value is taken as it is, so that no secret turns into a number or a comment. */
+function readText(key: Key, given: string): Value {
+  const bare = !/^\s*["'[{]/.test(given);
+  if (bare && isText(key)) return { kind: 'value', value: given };
+  const value = parseYaml(given);
+  return value.kind === 'bad' && key.secret ? { kind: 'value', value: given } : value;
+}
+
+const otherKinds = new Set(['duration', 'size', 'number', 'true or false', 'mapping', 'name or number', 'file mode']);
+
+function isText(key: Key): boolean {
+  return !otherKinds.has(key.kind) && !key.kind.includes('off');
+}
+
+function parseYaml(text: string): Value {
+  try {
+    const document = parseDocument(text, { version: '1.2', prettyErrors: true, strict: true, uniqueKeys: true });
+    const [error] = document.errors;
+    if (error !== undefined) {
+      const place = error.linePos?.[0];
+      return {
+        kind: 'bad',
+        why: `${error.code}${place === undefined ? '' : ` in line ${place.line}, column ${place.col}`}`,
+      };
+    }
+    const value: unknown = document.toJS({ maxAliasCount: aliasesMax });
+    return { kind: 'value', value };
+  } catch (error) {
+    return { kind: 'bad', why: error instanceof Error ? error.name : 'it can not be read' };
+  }
+}
+
+function* references(value: unknown): Generator<string> {
+  if (typeof value === 'string' && value.startsWith('env:')) yield value.slice(4);
+  else if (Array.isArray(value)) for (const entry of value) yield* references(entry);
+  else if (isTree(value)) for (const child of Object.values(value)) yield* references(child);
+}
+
+function readBounded(
+  path: string,
+  bytesMax: number,
+): { readonly kind: 'text'; readonly text: string } | { readonly kind: 'unreadable'; readonly why: string } {
+  try {
+    if (statSync(path).size > bytesMax) return { kind: 'unreadable', why: `it is larger than ${bytesMax} bytes` };
+    return { kind: 'text', text: readFileSync(path, 'utf8') };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    return { kind: 'unreadable', why: code === 'ENOENT' ? 'there is no such file' : code };
+  }
+}
