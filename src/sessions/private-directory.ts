@@ -72,7 +72,7 @@ export class PrivateDirectory {
   writeTemporary(bytes: Buffer, file: TemporaryFile): string {
     this.#temporaryCount += 1;
     const path = join(this.path, `${temporaryPrefix}${process.pid}-${this.#temporaryCount}`);
-    const fd = this.#openNew(path);
+    const fd = this.openForWriting(path, constants.O_EXCL);
     try {
       writeWhole(fd, bytes);
       fchmodSync(fd, file.mode);
@@ -88,6 +88,22 @@ export class PrivateDirectory {
     return path;
   }
 
+  /**
+   * Opens a file of this directory for writing, made (0600) where it is missing; `flags` are added.
+   * @throws the file system's error
+   */
+  openForWriting(path: string, flags = 0): number {
+    const all = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | flags;
+    try {
+      return openSync(path, all, 0o600);
+    } catch (error) {
+      // Someone emptied the session directory with everything in it. Its files are theirs to remove; we go on.
+      if (errorCode(error) !== 'ENOENT') throw error;
+      this.#create();
+      return openSync(path, all, 0o600);
+    }
+  }
+
   /** Makes names that were given here survive a crash of the node. */
   syncNames(): void {
     const fd = openSync(this.path, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -95,18 +111,6 @@ export class PrivateDirectory {
       fsyncSync(fd);
     } finally {
       closeSync(fd);
-    }
-  }
-
-  #openNew(path: string): number {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    try {
-      return openSync(path, flags, 0o600);
-    } catch (error) {
-      // Someone emptied the session directory with everything in it. Its files are theirs to remove; we go on.
-      if (errorCode(error) !== 'ENOENT') throw error;
-      this.#create();
-      return openSync(path, flags, 0o600);
     }
   }
 
