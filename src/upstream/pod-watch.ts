@@ -1,0 +1,178 @@
+/**
+ * Keeps the set of pods up to date: probes each pod in turn, hears of refused connections, learns who answers at
+ * an address, and gives every change as a new immutable set.
+ *
+ * Must not know sessions or requests, nor what decides on the set.
+ */
+
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import {
+  afterEvent,
+  type HealthEvent,
+  type HealthRules,
+  newHealth,
+  type PodHealth,
+  verdictOf,
+} from '../pods/health.ts';
+import type { Pod } from '../pods/pod.ts';
+import {
+  emptyPodSet,
+  type ListedPod,
+  type PodDigests,
+  type PodSet,
+  withPods,
+  withState,
+  withUid,
+} from '../pods/pod-set.ts';
+import type { Hello, HelloSigner } from './hello.ts';
+import { probe } from './probe.ts';
+
+export interface PodWatchOptions {
+  readonly pods: readonly ListedPod[];
+  readonly digestsOf: PodDigests;
+  /** Undefined: bare applications. */
+  readonly hello: HelloSigner | undefined;
+  /** The application's health path, if one is configured. */
+  readonly path: string | undefined;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly rules: HealthRules;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A pod is not asked again within this time because answers name another uid than it was known by. */
+const relearnMs = 200;
+
+export class PodWatch {
+  readonly #options: PodWatchOptions;
+  readonly #health = new Map<string, PodHealth>();
+  readonly #hellos = new Map<string, Hello>();
+  readonly #probing = new Set<string>();
+  readonly #relearning = new Set<string>();
+  readonly #timers = new Map<string, Timer>();
+  #set: PodSet;
+  #asked = 0;
+  #stopped = false;
+
+  constructor(options: PodWatchOptions) {
+    this.#options = options;
+    this.#set = withPods(emptyPodSet(options.digestsOf), options.pods);
+  }
+
+  get set(): PodSet {
+    return this.#set;
+  }
+
+  /** Each pod has been asked once, whatever it answered. */
+  get complete(): boolean {
+    return this.#asked >= this.#options.pods.length;
+  }
+
+  /** A sidecar says that it does not reach the store: planned moves wait until it does (rules 7). */
+  get storeDown(): boolean {
+    for (const hello of this.#hellos.values()) if (hello.store === 'down') return true;
+    return false;
+  }
+
+  /** Begins to probe; resolves when each pod was asked once. Each takes at most the probe's timeout. */
+  async start(): Promise<void> {
+    await Promise.all(this.#set.pods.map((pod) => this.#round(pod.name)));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+
+  /** A connection to the pod was refused or not made in time. */
+  refused(pod: Pod): void {
+    pod.load.refusedAtMs = this.#options.clock.monotonicMs();
+    this.#hear(pod.name, { kind: 'refused' });
+  }
+
+  /** The pod took a connection. Called for each answer, so the usual case costs one comparison. */
+  connected(pod: Pod): void {
+    if (pod.load.refusedAtMs === undefined) return;
+    delete pod.load.refusedAtMs;
+    this.#hear(pod.name, { kind: 'connected' });
+  }
+
+  /** An answer named another uid than the pod was known by: it is asked again now (rules 28). */
+  named(pod: Pod, uid: string): void {
+    if (pod.uid === uid || this.#relearning.has(pod.name)) return;
+    this.#relearning.add(pod.name);
+    this.#next(pod.name, relearnMs);
+  }
+
+  async #round(name: string): Promise<void> {
+    const pod = this.#set.byName.get(name);
+    if (pod === undefined || this.#stopped || this.#probing.has(name)) return;
+    this.#relearning.delete(name);
+    this.#probing.add(name);
+    const { hello, path, timeoutMs, intervalMs } = this.#options;
+    const result = await probe(pod.address, { timeoutMs, signer: hello, path });
+    this.#probing.delete(name);
+    if (this.#isStopped()) return;
+    this.#asked++;
+    if (result.kind === 'failed') {
+      this.#hellos.delete(name);
+      this.#hear(name, { kind: 'probe-failed', why: result.why });
+    } else {
+      this.#passed(pod, result.hello);
+    }
+    this.#next(name, intervalMs);
+  }
+
+  #passed(pod: Pod, hello: Hello | undefined): void {
+    const { name } = pod;
+    if (hello !== undefined) {
+      this.#hellos.set(name, hello);
+      if (hello.uid !== pod.uid) {
+        // Another pod under the same name starts with a clean record.
+        if (pod.uid !== '') this.#health.delete(name);
+        this.#set = withUid(this.#set, name, hello.uid);
+      }
+      this.#hear(
+        name,
+        hello.draining ? { kind: 'draining', why: 'its sidecar is draining' } : { kind: 'not-draining' },
+      );
+    }
+    const current = this.#set.byName.get(name);
+    if (current !== undefined) delete current.load.refusedAtMs;
+    this.#hear(name, { kind: 'probe-passed' });
+  }
+
+  #hear(name: string, event: HealthEvent): void {
+    const { clock, rules, log } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const health = afterEvent(this.#health.get(name) ?? newHealth, event, { rules, nowMs });
+    this.#health.set(name, health);
+    const verdict = verdictOf(health, nowMs);
+    const before = this.#set.byName.get(name)?.state;
+    this.#set = withState(this.#set, name, verdict);
+    if (before !== undefined && before !== verdict.state) {
+      log.info({ pod: name, state: verdict.state, why: verdict.why }, 'a pod changed its state');
+    }
+    // An ejection ends by itself: the pod is asked at that moment, not an interval later.
+    if (event.kind === 'refused' && health.ejectedUntilMs > nowMs) this.#next(name, health.ejectedUntilMs - nowMs + 1);
+  }
+
+  #next(name: string, afterMs: number): void {
+    this.#timers.get(name)?.cancel();
+    const timer = this.#options.clock.after(afterMs, () => {
+      const health = this.#health.get(name);
+      if (health !== undefined) {
+        this.#set = withState(this.#set, name, verdictOf(health, this.#options.clock.monotonicMs()));
+      }
+      void this.#round(name);
+    });
+    this.#timers.set(name, timer);
+  }
+
+  #isStopped(): boolean {
+    return this.#stopped;
+  }
+}
