@@ -5,7 +5,7 @@
  * piece is read where it lies; only the pieces of a cut head are copied.
  */
 
-import { LF } from './grammar.ts';
+import { CR, LF } from './grammar.ts';
 import { effectiveHeadBytes, type HeadLimits, type HeadStep } from './head-lines.ts';
 
 /** Reads a head at `from`: readRequestHead or readResponseHead with its limits. */
@@ -41,10 +41,10 @@ export class HeadBuffer {
       return step;
     }
     const before = this.#length;
-    const lineEnd = piece.indexOf(LF, from);
+    const news = this.#kept![before - 1] === CR || piece.indexOf(LF, from) !== -1 || piece.indexOf(CR, from) !== -1;
     this.#keep(piece, from);
-    // Without another line end or the limit reached the verdict can't have changed: this bounds a slow sender's cost.
-    if (lineEnd === -1 && this.#length < this.#bytesMax) return more;
+    // Without a line's end or the limit reached the verdict can't have changed: this bounds a slow sender's cost.
+    if (!news && this.#length < this.#bytesMax) return more;
     const step = read(this.#kept!.subarray(0, this.#length), 0);
     if (step.kind === 'more') return step;
     this.#length = 0;

@@ -5,8 +5,9 @@
  * Must not know what a field means. Nothing is allocated before a head is complete: places are noted in one
  * scratch table, which is free again as soon as `fieldsOf` returned.
  *
- * The verdict is reached line by line: a bad byte counts once its line has ended. So the answer to a stream does
- * not depend on how it was cut, and nobody has to look at a head again before another line end has arrived.
+ * The verdict is reached line by line: a bad byte counts once its line has ended, by LF or by any byte behind a CR. So
+ * the answer to a stream does not depend on how it was cut, and nobody has to look at a head again before another
+ * CR or LF has arrived.
  */
 
 import type { CloseReason } from '../base/close-reasons.ts';
@@ -132,8 +133,10 @@ const more: HeadStep<never> = { kind: 'more' };
  */
 export function stopped(bytes: Buffer, from: number, headBytesMax: number, overflow: CloseReason): HeadStep<never> {
   if (scan.reason !== undefined) {
-    const lineEnd = bytes.indexOf(LF, scan.at);
-    if (lineEnd !== -1 && lineEnd < from + headBytesMax) return { kind: 'refused', reason: scan.reason };
+    const limit = Math.min(bytes.length, from + headBytesMax);
+    for (let at = scan.at; at < limit; at++) {
+      if (bytes[at] === LF || (at > from && bytes[at - 1] === CR)) return { kind: 'refused', reason: scan.reason };
+    }
   }
   return bytes.length - from >= headBytesMax ? { kind: 'refused', reason: overflow } : more;
 }

@@ -57,7 +57,7 @@ const line = {
 /**
  * Reads a request head that begins at `from`.
  *
- * Call again with more bytes after 'more', with the same `from`; before another LF came or `limits.headBytes` is
+ * Call again with more bytes after 'more', with the same `from`; before another CR or LF came or `limits.headBytes` is
  * reached the answer stays 'more'. Never throws.
  */
 export function readRequestHead(bytes: Buffer, from: number, limits: HeadLimits): HeadStep<RequestHead> {

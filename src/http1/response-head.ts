@@ -45,7 +45,7 @@ const noCookies: readonly string[] = [];
 /**
  * Reads a response head that begins at `from`; 1xx heads are read like any other, the next one follows at `end`.
  *
- * Call again with more bytes after 'more', with the same `from`; before another LF came or `limits.headBytes` is
+ * Call again with more bytes after 'more', with the same `from`; before another CR or LF came or `limits.headBytes` is
  * reached the answer stays 'more'. Never throws.
  */
 export function readResponseHead(
@@ -95,7 +95,7 @@ function judge(
   { phrase, end, answering }: { phrase: string; end: number; answering: Answering },
 ): HeadStep<ResponseHead> {
   const { status, minor } = line;
-  const bodyless = status < 200 || status === 204 || status === 304 || answering.method === 'HEAD';
+  const bodyless = status < 200 || status === 204 || status === 304 || answersWithoutBody(answering.method, status);
   const framing = responseFraming(fields, minor, bodyless);
   if (framing.kind === 'refused') return refused;
   let connection: readonly string[] = noCookies;
@@ -123,6 +123,11 @@ function judge(
     setCookies: setCookies ?? noCookies,
   };
   return { kind: 'head', head, end };
+}
+
+/** Answers to HEAD, and a 2xx to CONNECT (RFC 9112 section 6.3), which is never sent but easily told apart. */
+function answersWithoutBody(method: string, status: number): boolean {
+  return method === 'HEAD' || (method === 'CONNECT' && status < 300);
 }
 
 /** A server switches only to what was offered (RFC 9110 section 7.8). */
