@@ -1,0 +1,132 @@
+/**
+ * A real redis-server on a free loopback port, with a directory of its own that goes with it.
+ */
+
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from './free-port.ts';
+import { until } from './until.ts';
+
+const program = 'redis-server';
+
+export interface RedisServerOptions {
+  /** Persists every write and comes back with the data after a restart. */
+  readonly appendOnly?: boolean;
+  /** More command-line options: ['--maxmemory', '2mb']. */
+  readonly args?: readonly string[];
+}
+
+export class RedisServer {
+  readonly port: number;
+  readonly directory: string;
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number, directory: string, args: readonly string[]) {
+    this.port = port;
+    this.directory = directory;
+    this.#args = args;
+  }
+
+  /** Starts a server and waits until it answers. */
+  static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'holdfast-redis-'));
+    const persistence = options.appendOnly === true ? ['--appendonly', 'yes', '--appendfsync', 'always'] : [];
+    const server = new RedisServer(await freePort(), directory, [...persistence, ...(options.args ?? [])]);
+    try {
+      await server.run();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('redis-server does not run');
+    return pid;
+  }
+
+  /** Runs it (again) on the same port and directory. */
+  async run(): Promise<void> {
+    const fixed = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''];
+    const child = spawn(program, [...fixed, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    let output = '';
+    const collect = (chunk: Buffer): void => void (output = (output + chunk.toString()).slice(-4000));
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    const ended = new Promise<never>((_, reject) => {
+      child.once('error', (error: NodeJS.ErrnoException) =>
+        reject(error.code === 'ENOENT' ? new Error(`install ${program} (Debian: redis-server)`) : error),
+      );
+      child.once('exit', () => reject(new Error(`${program} ended at its start:\n${output}`)));
+    });
+    // It ends later too, when nobody waits for this promise any more.
+    ended.catch(() => undefined);
+    await Promise.race([ended, until(`${program} answers`, () => this.#answers())]);
+  }
+
+  /** One inline command (`FLUSHALL`, `CONFIG SET ...`); resolves to the first line of the reply. */
+  command(text: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.port, '127.0.0.1', () => socket.write(`${text}\r\n`));
+      socket.once('data', (data) => {
+        socket.destroy();
+        resolve(data.toString('latin1').split('\r\n', 1)[0]!);
+      });
+      socket.once('error', reject);
+      socket.once('close', () => reject(new Error('redis-server closed the connection')));
+    });
+  }
+
+  /** SIGSTOP: connections stay and nothing is answered. */
+  freeze(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
+  /** SIGKILL; data and port stay for run(). */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.run();
+  }
+
+  /** Ends it and removes its directory. */
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #answers(): Promise<boolean> {
+    const reply = await this.command('PING').catch(() => '');
+    return reply !== '' && !reply.startsWith('-LOADING');
+  }
+
+  #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+    return new Promise((resolve) => {
+      child.once('exit', () => resolve());
+      child.kill(signal);
+    });
+  }
+}
