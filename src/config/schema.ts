@@ -220,7 +220,7 @@ const sidecar = {
         .union(
           [
             z.string().regex(/^0?6[0-6]{2}$/, 'is not a file mode such as "0600"'),
-            z.int().refine((digits) => /^6[0-6]{2}$/.test(String(digits)), 'is not a file mode such as \"0600\"'),
+            z.int().refine((digits) => /^6[0-6]{2}$/.test(String(digits)), 'is not a file mode such as "0600"'),
           ],
           {
             error: 'is not a file mode such as "0600"',

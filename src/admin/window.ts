@@ -1,0 +1,52 @@
+/**
+ * What a running process shows of itself. The roles implement it; the admin server asks.
+ *
+ * Must not know how it is shown.
+ */
+
+export interface Condition {
+  readonly ok: boolean;
+  /** In words, also where it is ok: `degraded: the store is down`. */
+  readonly reason: string;
+}
+
+/** One row of `/pods`. A sidecar shows itself. */
+export interface PodView {
+  readonly name: string;
+  readonly state: string;
+  readonly why: string;
+  readonly inFlight: number;
+  readonly [more: string]: unknown;
+}
+
+/** Where a session is, and why. */
+export interface SessionView {
+  /** Its keyed digest, as in the log. */
+  readonly session: string;
+  readonly pod: string | null;
+  readonly reason: string;
+  readonly epoch: number | null;
+  readonly version: number | null;
+  /** When the store got its newest version (ISO 8601). */
+  readonly storedAt: string | null;
+  readonly [more: string]: unknown;
+}
+
+export interface Window {
+  /** The process in a word or two: `gateway`, `sidecar of shop-1`. */
+  readonly title: string;
+  /** For the startup probe. */
+  started(): Condition;
+  /** For the readiness probe. */
+  ready(): Condition;
+  pods(): readonly PodView[];
+  /**
+   * @param id what a client's cookie holds or the decoded id, as somebody pasted it: to be validated.
+   * @returns undefined where it is no session id, or nobody knows it.
+   */
+  session(id: string): Promise<SessionView | undefined>;
+  /** Starts a drain; resolves when everything that can be stored or handed off is. */
+  drain(): Promise<void>;
+  /** A few numbers for the status page: [what, value]. */
+  figures(): readonly (readonly [words: string, value: string])[];
+}
