@@ -1,0 +1,40 @@
+/**
+ * Joins the data path to the log and the metrics: one access line and one count for each exchange.
+ *
+ * Must not know how exchanges work.
+ */
+
+import { ExchangeMetrics } from '../base/exchange-metrics.ts';
+import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+import type { ExchangeLine, ExchangeObserver } from '../proxy/proxy-context.ts';
+
+export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
+  const counted = new ExchangeMetrics(metrics);
+  const bytes = metrics.counter({ name: 'answer_bytes_total', help: 'Bytes of answers written to clients.' }).child();
+  const replayed = metrics
+    .counter({ name: 'replayed_total', help: 'Requests sent again because an idle connection had gone stale.' })
+    .child();
+  const heldInVain = metrics
+    .counter({
+      name: 'held_in_vain_total',
+      help: 'Answers to HTTP/1.0 clients that outgrew limits.holdBytes, so that a cut would not show.',
+    })
+    .child();
+  const faults = metrics
+    .counter({ name: 'faults_total', help: 'Faults of this program that an exchange met.' })
+    .child();
+  return {
+    ended(line: ExchangeLine): void {
+      counted.ended(line);
+      bytes.value += line.bytes;
+      if (line.replayed) replayed.value++;
+      if (line.heldInVain) heldInVain.value++;
+      if (log.writesAccess) log.access(line);
+    },
+    fault(error: unknown): void {
+      faults.value++;
+      log.error({ error: error instanceof Error ? error : String(error) }, 'a fault in an exchange; please report it');
+    },
+  };
+}
