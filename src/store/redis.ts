@@ -36,6 +36,9 @@ const callsMax = 10_000;
 /** A server silent for this many calls in a row gets a new connection: what waits on the old one is let go. */
 const silentCallsMax = 3;
 
+/** At close: how long the server may take to answer our FIN. */
+const closeMs = 200;
+
 const reconnectFirstMs = 10;
 /** No longer than a ping's interval, so that the end of an outage is noticed at once. */
 const reconnectMaxMs = 250;
@@ -73,6 +76,7 @@ export class RedisStore implements Store {
     this.#redis = new Redis({
       ...options.connection,
       connectTimeout: options.connectMs,
+      disconnectTimeout: closeMs,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
@@ -214,7 +218,8 @@ export class RedisStore implements Store {
   #wasSilent(): void {
     if (++this.#silentCalls < silentCallsMax || this.#redis.status !== 'ready') return;
     this.#silentCalls = 0;
-    this.#redis.disconnect(true);
+    // Not ended but destroyed: a server that is silent does not answer a FIN either.
+    this.#redis.stream.destroy();
   }
 
   #failed(error: unknown): void {

@@ -76,13 +76,16 @@ export class RedisServer {
     await Promise.race([ended, until(`${program} answers`, () => this.#answers())]);
   }
 
-  /** One inline command (`FLUSHALL`, `CONFIG SET ...`); resolves to the first line of the reply. */
-  command(text: string): Promise<string> {
+  /** Inline commands (`FLUSHALL`, `CONFIG SET ...`) on one connection, each answered in one line; the last answer. */
+  command(...lines: readonly string[]): Promise<string> {
     return new Promise((resolve, reject) => {
-      const socket = connect(this.port, '127.0.0.1', () => socket.write(`${text}\r\n`));
-      socket.once('data', (data) => {
+      const socket = connect(this.port, '127.0.0.1', () => socket.write(lines.map((line) => `${line}\r\n`).join('')));
+      let received = '';
+      socket.on('data', (data) => {
+        const replies = (received += data.toString('latin1')).split('\r\n');
+        if (replies.length <= lines.length) return;
         socket.destroy();
-        resolve(data.toString('latin1').split('\r\n', 1)[0]!);
+        resolve(replies[lines.length - 1]!);
       });
       socket.once('error', reject);
       socket.once('close', () => reject(new Error('redis-server closed the connection')));
