@@ -50,7 +50,7 @@ export class Notes {
 
   /** The session's note; undefined: none, or none that can be read. */
   read(id: SessionId): Note | undefined {
-    return this.#read(this.#path(id));
+    return this.#read(id);
   }
 
   /** Replaces the session's note. @throws HoldfastError 'session-file-unusable': the old one is still there. */
@@ -83,7 +83,7 @@ export class Notes {
           if (!entry.isFile() || !entry.name.endsWith(suffix)) continue;
           const id = entry.name.slice(0, -suffix.length);
           const session = notedShape(id);
-          const note = session === undefined ? undefined : this.#read(this.#path(session));
+          const note = session === undefined ? undefined : this.#read(session);
           if (session !== undefined && note !== undefined) yield [session, note];
         }
       } finally {
@@ -123,9 +123,9 @@ export class Notes {
     return join(this.#directory.path, id + suffix);
   }
 
-  #read(path: string): Note | undefined {
+  #read(id: SessionId): Note | undefined {
     try {
-      return parseNote(readSmall(path));
+      return parseNote(readSmall(this.#path(id)));
     } catch {
       return undefined;
     }
