@@ -124,7 +124,11 @@ class Body {
   #piece: Buffer = Buffer.alloc(0);
   #held = '';
 
-  constructor(framing: Framing, message: { body: string; complete: boolean; mark: string }, side: StreamOptions & { sender: 'client' | 'upstream' }) {
+  constructor(
+    framing: Framing,
+    message: { body: string; complete: boolean; mark: string },
+    side: StreamOptions & { sender: 'client' | 'upstream' },
+  ) {
     this.#message = message;
     this.#chunked = framing.kind === 'chunked';
     this.#reader = createBodyReader(framing, {
@@ -158,7 +162,9 @@ class Body {
 
 /** Pieces of a stream, cut at the given places. */
 export function cutAt(bytes: Buffer, places: readonly number[]): Buffer[] {
-  const sorted = [0, ...places.filter((place) => place > 0 && place < bytes.length), bytes.length].sort((a, b) => a - b);
+  const sorted = [0, ...places.filter((place) => place > 0 && place < bytes.length), bytes.length].sort(
+    (a, b) => a - b,
+  );
   return sorted.slice(1).map((end, index) => bytes.subarray(sorted[index], end));
 }
 
@@ -172,7 +178,13 @@ export function usualCuts(bytes: Buffer): [name: string, pieces: Buffer[]][] {
   }
   return [
     ['whole', [bytes]],
-    ['byte by byte', cutAt(bytes, Array.from({ length: bytes.length }, (_, at) => at))],
+    [
+      'byte by byte',
+      cutAt(
+        bytes,
+        Array.from({ length: bytes.length }, (_, at) => at),
+      ),
+    ],
     ['cut at every line end', cutAt(bytes, lineEnds)],
     ['cut around CR, LF, colon and semicolon', cutAt(bytes, edges)],
   ];

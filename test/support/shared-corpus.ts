@@ -7,7 +7,9 @@ import { existsSync, readFileSync } from 'node:fs';
 const folder = new URL('../../../shared/corpus/', import.meta.url);
 
 /** Why the corpus can't be read, in one line; undefined: it is there. */
-export const corpusMissing: string | undefined = existsSync(folder) ? undefined : 'no ../shared/corpus next to the repository';
+export const corpusMissing: string | undefined = existsSync(folder)
+  ? undefined
+  : 'no ../shared/corpus next to the repository';
 
 export interface ParsedMessage {
   readonly method?: string;

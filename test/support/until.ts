@@ -4,6 +4,8 @@
 
 const pollMs = 15;
 
+type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>;
+
 /**
  * Polls `check` until it returns something truthy and returns that; a throw counts as "not yet".
  * @param what names the condition in the error.
@@ -13,14 +15,14 @@ export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
   options: { readonly deadlineMs?: number } = {},
-): Promise<T> {
+): Promise<Truthy<T>> {
   const deadlineMs = options.deadlineMs ?? 10_000;
   const end = performance.now() + deadlineMs;
   let last: unknown;
   for (;;) {
     try {
       const value = await check();
-      if (value) return value;
+      if (value) return value as Truthy<T>;
       last = value;
     } catch (error) {
       last = error;

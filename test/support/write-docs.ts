@@ -1,0 +1,11 @@
+/** Writes the pages under docs/ that come from tables: `make docs`. */
+
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { errorsPage } from '../../src/base/errors-page.ts';
+import { configurationPage } from '../../src/config/reference.ts';
+
+const pages = { 'configuration.md': configurationPage(), 'errors.md': errorsPage() };
+for (const [name, content] of Object.entries(pages)) {
+  writeFileSync(fileURLToPath(new URL(`../../docs/${name}`, import.meta.url)), content);
+}
