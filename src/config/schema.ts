@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { presets } from '../affinity/session-codec.ts';
 import { logLevels } from '../base/log.ts';
 import { limits, timeouts } from './limits-schema.ts';
+import { presetDefaults } from './presets.ts';
 import {
   address,
   choice,
@@ -48,9 +49,13 @@ const listenEntry = z.union(
   { error: 'is not host:port, or { address, tls: { certificate, key }, proxyProtocol }' },
 );
 
+const notBuilt = presets.filter((preset) => presetDefaults[preset].available === 'no').join(', ');
+
 const session = z
   .object({
-    preset: choice(presets).optional().describe('The framework whose session cookie and files these are.'),
+    preset: choice(presets)
+      .optional()
+      .describe(`The framework whose session cookie and files these are. Not in this version: ${notBuilt}.`),
     cookie: text(cookieName, 'a cookie name')
       .optional()
       .describe("The session cookie's name; by default the preset's own."),

@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+/**
+ * From arguments to a command, and from its end to an exit code: 0 done, 1 bad configuration or arguments (do
+ * not restart), 2 failed while running. The only place that exits.
+ *
+ * Each command is loaded when it is called, so that `version` does not wait for what `run` needs.
+ */
+
+import { Command, CommanderError } from 'commander';
+import type { ConfigOptions } from './commands/load-or-complain.ts';
+import { readVersion } from './commands/version.ts';
+
+interface CommonFlags {
+  readonly config?: string;
+  readonly set: readonly string[];
+}
+
+let exitCode = 0;
+
+const program = new Command('holdfast')
+  .description('Keeps web sessions alive when the pod that holds them goes away.')
+  .version(readVersion(), '-V, --version')
+  .exitOverride()
+  .configureHelp({ sortSubcommands: false })
+  .showHelpAfterError('(holdfast --help says more)');
+
+configured(program.command('run'))
+  .description('run as a gateway or a sidecar, as the configuration says')
+  .action(async (flags: CommonFlags) => {
+    const { run } = await import('./commands/run.ts');
+    exitCode = await run(asOptions(flags));
+  });
+
+configured(program.command('dev'))
+  .description('run replicas of a command on this machine, with everything around them in one process')
+  .option('--replicas <n>', 'how many replicas', wholeNumber, 3)
+  .option('--port <port>', 'where to listen; 0: any free port', wholeNumber, 8080)
+  .option('--preset <preset>', 'the framework of the sessions; found by itself where possible')
+  .argument('<command...>', 'behind --; {port} and {sessions} are replaced')
+  .action(async (command: string[], flags: CommonFlags & { replicas: number; port: number; preset?: string }) => {
+    const { dev } = await import('./commands/dev.ts');
+    const { replicas, port, preset } = flags;
+    exitCode = await dev({ ...asOptions(flags), replicas, port, preset, command });
+  });
+
+configured(program.command('check'))
+  .description('say whether the configuration can be used, and everything that is wrong with it')
+  .action(async (flags: CommonFlags) => {
+    const { check } = await import('./commands/check.ts');
+    exitCode = check(asOptions(flags));
+  });
+
+configured(program.command('where'))
+  .description('say which pod has a session, and why')
+  .argument('<session>', 'its id, or the value of its cookie; - reads it from standard input')
+  .option('--json', 'as JSON', false)
+  .action(async (session: string, flags: CommonFlags & { json: boolean }) => {
+    const { where } = await import('./commands/where.ts');
+    exitCode = await where({ ...asOptions(flags), session, json: flags.json });
+  });
+
+configured(program.command('drain'))
+  .description('let the sessions of the running process go, and wait until they are stored')
+  .action(async (flags: CommonFlags) => {
+    const { drain } = await import('./commands/drain.ts');
+    exitCode = await drain(asOptions(flags));
+  });
+
+program
+  .command('version')
+  .description('print the version')
+  .action(async () => {
+    const { version } = await import('./commands/version.ts');
+    exitCode = version();
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  exitCode = failure(error);
+}
+process.exit(exitCode);
+
+function configured(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'the configuration, YAML or JSON (or HOLDFAST_CONFIG)')
+    .option('--set <path=value>', 'one key; as often as needed', (value, before: string[]) => [...before, value], []);
+}
+
+function asOptions(flags: CommonFlags): ConfigOptions {
+  return {
+    configFile: flags.config ?? (process.env['HOLDFAST_CONFIG'] || undefined),
+    set: flags.set,
+    env: process.env,
+  };
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new CommanderError(1, 'holdfast.number', `error: "${text}" is not a whole number`);
+  return Number(text);
+}
+
+/** Help and version end with 0, bad arguments with 1; anything else is a fault of ours. */
+function failure(error: unknown): number {
+  if (!(error instanceof CommanderError)) {
+    process.stderr.write(`holdfast: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 2;
+  }
+  if (error.code === 'holdfast.number') process.stderr.write(`${error.message}\n`);
+  return error.exitCode === 0 ? 0 : 1;
+}

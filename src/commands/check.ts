@@ -1,0 +1,58 @@
+/**
+ * `holdfast check`: is the configuration usable? Reads nothing but the configuration and this machine's table
+ * of listening sockets; connects to nothing.
+ */
+
+import { readFileSync } from 'node:fs';
+import { formatAddress } from '../base/address.ts';
+import type { Config } from '../config/config.ts';
+import type { ConfigOptions } from './load-or-complain.ts';
+import { loadOrComplain } from './load-or-complain.ts';
+
+/** Exit code 0 with a summary, or 1 with all problems. Warnings change nothing. */
+export function check(options: ConfigOptions): number {
+  const config = loadOrComplain(options);
+  if (config === undefined) return 1;
+  for (const warning of warnings(config)) process.stderr.write(`warning: ${warning}\n`);
+  process.stdout.write(`The configuration is usable: ${summary(config)}\n`);
+  return 0;
+}
+
+function summary(config: Config): string {
+  const places = config.listen.map(formatAddress).join(', ');
+  const store = `sessions in ${config.store.shownUrl}`;
+  if (config.role === 'sidecar') {
+    return `sidecar of ${config.pod.name} on ${places}, application at ${formatAddress(config.application)}, ${store}`;
+  }
+  const pods = `${config.pods.static.length} ${config.pods.static.length === 1 ? 'pod' : 'pods'}`;
+  return `gateway on ${places} before ${pods}, ${config.pods.sidecars ? store : 'affinity only'}`;
+}
+
+/** Rules 39: whoever reaches the application directly goes past the keeper. */
+function warnings(config: Config): readonly string[] {
+  if (config.role !== 'sidecar') return [];
+  const { port } = config.application;
+  return listensEverywhere(port)
+    ? [
+        `the application listens on all interfaces at port ${port}: others can reach it past this sidecar; let it listen on 127.0.0.1`,
+      ]
+    : [];
+}
+
+/** Whether some socket of this network namespace listens on that port of every interface; false where unknown. */
+function listensEverywhere(port: number): boolean {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  return ['/proc/net/tcp', '/proc/net/tcp6'].some((table) => {
+    try {
+      // "sl local_address rem_address st ...": 0A is LISTEN (proc_net_tcp.txt in the kernel's documentation).
+      return readFileSync(table, 'utf8')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .some(
+          ([, local, , state]) => state === '0A' && local !== undefined && new RegExp(`^0+:${hexPort}$`).test(local),
+        );
+    } catch {
+      return false;
+    }
+  });
+}

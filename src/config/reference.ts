@@ -1,0 +1,65 @@
+/**
+ * docs/configuration.md, written from the schema: whoever adds a key has documented it, or the test fails.
+ *
+ * Must not know anything that the schema does not say.
+ */
+
+import type { Key } from './keys.ts';
+import { keys } from './keys.ts';
+import { roleKeys } from './schema.ts';
+
+const introduction = `# Configuration
+
+This page is written from the schema (\`src/config/schema.ts\`); \`make docs\` writes it again.
+
+One YAML file (JSON is YAML), then the environment, then flags; later ones win. All problems are reported at once,
+each with its key's path, and end the process with exit code 1. \`holdfast check --config FILE\` does only that.
+
+- **Environment**: \`HOLDFAST_\` and the key's path in capitals, with \`_\` at dots and at inner capitals; the value is
+  YAML. Names of no key are ignored. A variable that the file refers to by \`env:\` is a secret's source and does not
+  replace a key, whatever it is called.
+- **Flags**: \`--set path=value\`, as often as needed; the value is YAML.
+- **Secrets**: \`env:NAME\` and \`file:PATH\` may stand for any text. The line feed at a file's end is not part of it.
+  A secret has at least 16 bytes; \`base64:...\` is decoded.
+- **Durations**: \`500ms\`, \`10s\`, \`5m\`, \`2h\`, \`1d\`. **Sizes**: bytes, or \`32k\`, \`1m\`, \`1g\`; k is 1024.
+- One file may serve both roles: the other role's sections are checked for their names and otherwise left alone.
+`;
+
+const exceptions = `## What has to be there
+
+- Role gateway: \`pods.static\` and \`session.preset\`; \`store.key\` unless \`pods.sidecars\` is false; \`affinity.pinKey\`
+  or \`store.key\` for the pin cookie.
+- Role sidecar: \`application\`, \`sessions.directory\`, \`pod.name\`, \`session.preset\`, \`store.key\`, and a \`store.url\`
+  that outlives the pod: \`memory:\` is refused, because sessions would die with the pod that they are to outlive.
+- Presets laravel and express: \`session.keys\`. Preset plain: \`session.cookie\`.
+- A \`store.key\` list: \`store.nameKey\`.
+`;
+
+/** The whole page. */
+export function configurationPage(): string {
+  const top = (key: Key): string => key.path.split('.', 1)[0] ?? '';
+  const gateway = keys.filter((key) => roleKeys.gateway.includes(top(key)));
+  const sidecar = keys.filter((key) => roleKeys.sidecar.includes(top(key)));
+  const both = keys.filter((key) => !gateway.includes(key) && !sidecar.includes(key));
+  return [
+    introduction,
+    `## Both roles\n\n${table(both)}`,
+    `## Role gateway\n\n${table(gateway)}`,
+    `## Role sidecar\n\n${table(sidecar)}`,
+    exceptions,
+  ].join('\n');
+}
+
+function table(rows: readonly Key[]): string {
+  const lines = rows.filter((key) => !key.branch).map(row);
+  return ['| key | value | default | |', '|---|---|---|---|', ...lines, ''].join('\n');
+}
+
+function row(key: Key): string {
+  const standard = key.standard === undefined ? '' : `\`${shown(key.standard)}\``;
+  return `| \`${key.path}\` | ${key.kind} | ${standard} | ${key.words} |`;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
