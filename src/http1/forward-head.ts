@@ -5,12 +5,11 @@
  * its own; what is added is checked here, and nothing else can bring a line end in.
  */
 
-import assert from 'node:assert/strict';
 import { type Field, trait } from './fields.ts';
-import { isFieldValue, isTokenText, listMembers } from './grammar.ts';
+import { type AddedField, keptLines, line } from './kept-lines.ts';
 import type { RequestHead } from './request-head.ts';
 
-export type AddedField = readonly [name: string, value: string];
+export type { AddedField } from './kept-lines.ts';
 
 export interface RequestForwarding {
   /** The Cookie value; undefined: as it came, on one line; null: no Cookie line. */
@@ -36,77 +35,63 @@ export interface RequestForwarding {
  * @throws AssertionError where an added field is not a legal field line: our mistake, never a client's
  */
 export function forwardRequestHead(head: RequestHead, forwarding: RequestForwarding): string {
-  let text = `${head.method} ${head.target} HTTP/1.1\r\nHost: ${head.host}\r\n`;
-  const { forwarded } = forwarding;
-  const named = strippedByConnection(head.fields);
-  // What is written anew below, or not at all.
-  let dropped =
-    trait.hopByHop |
-    trait.internal |
-    trait.underscore |
-    trait.host |
-    trait.cookie |
-    trait.contentLength |
-    trait.transferEncoding |
-    trait.requestId;
-  if (forwarded === 'replace') dropped |= trait.forwarded;
-  if (forwarded === 'append') dropped |= trait.forwardedFor;
+  const { fields, framing, host, upgrade } = head;
+  let dropped = writtenAnew;
+  if (forwarding.forwarded === 'replace') dropped |= trait.forwarded;
+  if (forwarding.forwarded === 'append') dropped |= trait.forwardedFor;
   if (!head.expectsContinue) dropped |= trait.expect;
-  let requestId = '';
-  let forwardedFor = '';
+  let text = `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n${keptLines(head, dropped)}`;
   let seen = 0;
-  for (const field of head.fields) {
-    const traits = field.traits ?? 0;
-    seen |= traits;
-    if ((traits & dropped) !== 0) {
-      if ((traits & trait.requestId) !== 0 && requestId === '') requestId = field.value;
-      else if ((traits & trait.forwardedFor) !== 0 && field.value !== '') forwardedFor += `${field.value}, `;
-    } else if (named === undefined || (traits & trait.unstrippable) !== 0 || !named.includes(field.lower)) {
-      text += `${field.name}: ${field.value}\r\n`;
-    }
-  }
-  if (head.framing.kind === 'length') text += `Content-Length: ${head.framing.length}\r\n`;
-  else if (head.framing.kind === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
+  for (const { traits = 0 } of fields) seen |= traits;
+  if (framing.kind === 'length') text += `Content-Length: ${framing.length}\r\n`;
+  else if (framing.kind === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
   else if ((seen & trait.contentLength) !== 0) text += 'Content-Length: 0\r\n';
   const cookie = forwarding.cookie === undefined ? head.cookie : forwarding.cookie;
   if (cookie !== undefined && cookie !== null) text += line('Cookie', cookie);
-  if (head.upgrade !== undefined) text += `Connection: upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
-  text += origin(forwarding, { seen, forwardedFor, host: head.host });
-  const believed = forwarded !== 'replace' && isRequestId(requestId);
-  text += line('X-Request-ID', believed ? requestId : forwarding.requestId);
+  if (upgrade !== undefined) text += `Connection: upgrade\r\nUpgrade: ${upgrade}\r\n`;
+  text += origin(head, forwarding, seen);
+  const requestId = forwarding.forwarded === 'replace' ? undefined : believedId(fields, seen);
+  text += line('X-Request-ID', requestId ?? forwarding.requestId);
   for (const [name, value] of forwarding.added) text += line(name, value);
   return `${text}\r\n`;
 }
 
+/** Never copied: not for the next one to see, or written below in our own way. */
+const writtenAnew =
+  trait.hopByHop |
+  trait.internal |
+  trait.underscore |
+  trait.host |
+  trait.cookie |
+  trait.contentLength |
+  trait.transferEncoding |
+  trait.requestId;
+
 /** X-Forwarded-For, -Proto and -Host as far as they are ours to set. */
-function origin(forwarding: RequestForwarding, came: { seen: number; forwardedFor: string; host: string }): string {
-  if (forwarding.forwarded === 'keep') return '';
-  const { client } = forwarding;
-  const seen = forwarding.forwarded === 'append' ? came.seen : 0;
-  const before = forwarding.forwarded === 'append' ? came.forwardedFor : '';
-  let text = line('X-Forwarded-For', `${before}${client.address}`);
-  if ((seen & trait.forwardedProto) === 0)
-    text += client.secure ? 'X-Forwarded-Proto: https\r\n' : 'X-Forwarded-Proto: http\r\n';
-  if ((seen & trait.forwardedHost) === 0 && came.host !== '') text += `X-Forwarded-Host: ${came.host}\r\n`;
+function origin(head: RequestHead, { forwarded, client }: RequestForwarding, seen: number): string {
+  if (forwarded === 'keep') return '';
+  const trusted = forwarded === 'append' ? seen : 0;
+  let addresses = client.address;
+  if ((trusted & trait.forwardedFor) !== 0) addresses = `${valuesOf(head.fields, trait.forwardedFor)}${addresses}`;
+  let text = line('X-Forwarded-For', addresses);
+  if ((trusted & trait.forwardedProto) === 0) text += `X-Forwarded-Proto: ${client.secure ? 'https' : 'http'}\r\n`;
+  if ((trusted & trait.forwardedHost) === 0 && head.host !== '') text += `X-Forwarded-Host: ${head.host}\r\n`;
   return text;
 }
 
-/** The fields that Connection names, in lower case; undefined where there is nothing beyond its usual options. */
-export function strippedByConnection(fields: readonly Field[]): readonly string[] | undefined {
-  let named: string[] | undefined;
+/** The values of all lines with the trait, each followed by ", "; empty ones are left out. */
+function valuesOf(fields: readonly Field[], wanted: number): string {
+  let values = '';
   for (const { traits = 0, value } of fields) {
-    if ((traits & trait.connection) === 0 || value === 'keep-alive' || value === 'close') continue;
-    (named ??= []).push(...listMembers(value));
+    if ((traits & wanted) !== 0 && value !== '') values += `${value}, `;
   }
-  return named;
+  return values;
 }
 
-/** One field line. @throws AssertionError where it would not be exactly one legal line */
-export function line(name: string, value: string): string {
-  assert(isTokenText(name) && isFieldValue(value), `not a field line: ${JSON.stringify(name)}`);
-  return `${name}: ${value}\r\n`;
-}
-
-function isRequestId(text: string): boolean {
-  return /^[A-Za-z0-9_-]{1,64}$/.test(text);
+/** The request's own id, where exactly one came and it is short and plain (rules.md 38). */
+function believedId(fields: readonly Field[], seen: number): string | undefined {
+  if ((seen & trait.requestId) === 0) return undefined;
+  const ids = fields.filter(({ traits = 0 }) => (traits & trait.requestId) !== 0);
+  const id = ids[0]?.value ?? '';
+  return ids.length === 1 && /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : undefined;
 }

@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { trait } from './fields.ts';
-import { type AddedField, line, strippedByConnection } from './forward-head.ts';
+import { type AddedField, keptLines, line } from './kept-lines.ts';
 import type { ResponseHead } from './response-head.ts';
 
 export type ClientFraming =
@@ -42,30 +42,22 @@ export interface ResponseForwarding {
  */
 export function forwardResponseHead(head: ResponseHead, forwarding: ResponseForwarding): string {
   const { status } = head;
-  const { dropSetCookies, closing } = forwarding;
   const bodyless = head.framing.kind === 'none';
-  let text = `HTTP/1.1 ${status} ${head.phrase}\r\n`;
-  const named = strippedByConnection(head.fields);
   let dropped = trait.hopByHop | trait.internal | trait.transferEncoding;
   if (!bodyless || status < 200 || status === 204) dropped |= trait.contentLength;
-  let upgrade = '';
-  for (const field of head.fields) {
-    const traits = field.traits ?? 0;
-    if ((traits & dropped) !== 0) {
-      if ((traits & trait.upgrade) !== 0) upgrade = upgrade === '' ? field.value : `${upgrade}, ${field.value}`;
-    } else if ((traits & trait.setCookie) !== 0 && dropSetCookies?.(field.value) === true) {
-      continue;
-    } else if (named === undefined || (traits & trait.unstrippable) !== 0 || !named.includes(field.lower)) {
-      text += `${field.name}: ${field.value}\r\n`;
-    }
-  }
+  let text = `HTTP/1.1 ${status} ${head.phrase}\r\n${keptLines(head, dropped, forwarding.dropSetCookies)}`;
   if (!bodyless) text += bodyFraming(head, forwarding);
   for (const [name, value] of forwarding.added) text += line(name, value);
-  if (status === 101) text += `Connection: upgrade\r\nUpgrade: ${upgrade}\r\n`;
+  if (status === 101) text += `Connection: upgrade\r\nUpgrade: ${switchedTo(head)}\r\n`;
   else if (status < 200) return `${text}\r\n`;
-  else if (closing) text += 'Connection: close\r\n';
+  else if (forwarding.closing) text += 'Connection: close\r\n';
   else if (forwarding.clientMinor === 0) text += 'Connection: keep-alive\r\n';
   return `${text}\r\n`;
+}
+
+function switchedTo(head: ResponseHead): string {
+  const lines = head.fields.filter(({ traits = 0 }) => (traits & trait.upgrade) !== 0);
+  return lines.map(({ value }) => value).join(', ');
 }
 
 function bodyFraming(head: ResponseHead, { framing, clientMinor, closing }: ResponseForwarding): string {

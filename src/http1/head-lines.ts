@@ -11,8 +11,9 @@
  */
 
 import type { CloseReason } from '../base/close-reasons.ts';
-import { COLON, CR, HTAB, LF, SP, tokenLower, valueByte } from './grammar.ts';
-import { type Field, fieldAt, nameHash } from './fields.ts';
+import { asciiLower, COLON, CR, HTAB, LF, SP, valueByte } from './grammar.ts';
+import { classBits, nameByteClass, nameTrie, rootNode, usualByte, usualNames } from './usual-names.ts';
+import { type Field, traitsOf } from './fields.ts';
 
 /** Limits of one head. 0 means no limit of that kind, within the ceilings below. */
 export interface HeadLimits {
@@ -34,8 +35,11 @@ export const headBytesCeiling = 262_144;
 /** Where `limits.fields` is 0, and at most. */
 export const fieldsCeiling = 1000;
 
-const placeWords = 5;
-/** For each field: start and end of its name, start and end of its value, hash of the name. */
+const placeWords = 6;
+/**
+ * For each field: start and end of its name, start and end of its value, the trie's node for its name, and bits
+ * that are set where the name is spelled otherwise than usual.
+ */
 const places = new Int32Array(fieldsCeiling * placeWords);
 
 /** Where a scan stopped; one object for all scans. `reason` undefined: the bytes ran out. */
@@ -68,11 +72,14 @@ export function scanFieldLines(
   let count = 0;
   for (;;) {
     const nameStart = at;
-    let hash = 0;
+    let node = rootNode;
+    let unusual = 0;
     for (; at < limit; at++) {
-      const lower = tokenLower[bytes[at]!]!;
-      if (lower === 0) break;
-      hash = nameHash(hash, lower);
+      const byte = bytes[at]!;
+      const byteClass = nameByteClass[byte]!;
+      if (byteClass === 0) break;
+      node = nameTrie[(node << classBits) | byteClass]!;
+      unusual |= usualByte[node]! ^ byte;
     }
     if (at >= limit) return stopScan(at, undefined);
     if (at === nameStart && bytes[at] === CR) {
@@ -99,7 +106,8 @@ export function scanFieldLines(
     places[place + 1] = nameEnd;
     places[place + 2] = valueStart;
     places[place + 3] = valueEnd;
-    places[place + 4] = hash;
+    places[place + 4] = node;
+    places[place + 5] = unusual;
     count++;
     at += 2;
   }
@@ -111,16 +119,24 @@ function lineFault(byte: number): CloseReason {
 
 /**
  * The fields that the last scan found.
- * @param text the head as latin1; `textStart`: the index of its first byte in `bytes`
+ * @param text the head as latin1; `textStart`: the index of its first byte in the bytes that were scanned
  */
-export function fieldsOf(bytes: Buffer, text: string, textStart: number): Field[] {
+export function fieldsOf(text: string, textStart: number): Field[] {
   const fields: Field[] = [];
-  const name = { start: 0, end: 0, hash: 0 };
   for (let place = 0; place < scan.fields * placeWords; place += placeWords) {
-    name.start = places[place]!;
-    name.end = places[place + 1]!;
-    name.hash = places[place + 4]!;
-    fields.push(fieldAt(bytes, name, text.substring(places[place + 2]! - textStart, places[place + 3]! - textStart)));
+    const start = places[place]! - textStart;
+    const nameEnd = places[place + 1]! - textStart;
+    const valueStart = places[place + 2]! - textStart;
+    const valueEnd = places[place + 3]! - textStart;
+    const usual = usualNames[places[place + 4]!];
+    const name = usual === undefined || places[place + 5] !== 0 ? text.substring(start, nameEnd) : usual.name;
+    const lower = usual === undefined ? asciiLower(name) : usual.lower;
+    const traits = usual === undefined ? traitsOf(lower) : usual.traits;
+    const value = text.substring(valueStart, valueEnd);
+    const asWritten =
+      valueStart === nameEnd + 2 && text.charCodeAt(nameEnd + 1) === SP && text.charCodeAt(valueEnd) === CR;
+    if (asWritten) fields.push({ name, lower, value, traits, start, end: valueEnd + 2 });
+    else fields.push({ name, lower, value, traits, start: undefined, end: undefined });
   }
   return fields;
 }

@@ -5,7 +5,7 @@
  */
 
 import { type CloseReason, closeReasons } from '../base/close-reasons.ts';
-import { type AddedField, line } from './forward-head.ts';
+import { type AddedField, line } from './kept-lines.ts';
 
 export interface OwnResponse {
   /** 200 to 599. */

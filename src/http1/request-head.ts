@@ -31,6 +31,8 @@ export interface RequestHead {
   /** Host field or absolute-form authority; '' where an HTTP/1.0 request has none. */
   readonly host: string;
   readonly fields: readonly Field[];
+  /** The head as latin1 text, which fields' `start` and `end` point into. */
+  readonly source?: string | undefined;
   readonly framing: Framing;
   /** The client's side of the connection persists after this exchange. */
   readonly keepAlive: boolean;
@@ -73,7 +75,7 @@ export function readRequestHead(bytes: Buffer, from: number, limits: HeadLimits)
   const end = scanFieldLines(bytes, fieldsStart, { limit, fieldsMax: effectiveFields(limits) });
   if (end === -1) return stopped(bytes, from, headBytesMax, 'head-too-large');
   const text = bytes.toString('latin1', line.start, end);
-  return judge(text, { fields: fieldsOf(bytes, text, line.start), end, limits });
+  return judge(text, { fields: fieldsOf(text, line.start), end, limits });
 }
 
 /** `method SP request-target SP HTTP-version CRLF` (RFC 9112 section 3). */
@@ -165,6 +167,7 @@ function judge(
     minor,
     host: target.authority ?? facts.host,
     fields,
+    source: text,
     framing,
     keepAlive: persistent,
     expectsContinue: minor === 1 && facts.expect.length > 0 && framing.kind !== 'none',

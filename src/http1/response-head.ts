@@ -23,6 +23,8 @@ export interface ResponseHead {
   readonly phrase: string;
   readonly minor: 0 | 1;
   readonly fields: readonly Field[];
+  /** The head as latin1 text, which fields' `start` and `end` point into. */
+  readonly source?: string | undefined;
   /** 'none' for 1xx, 204, 304 and answers to HEAD. */
   readonly framing: Framing;
   readonly keepAlive: boolean;
@@ -62,9 +64,9 @@ export function readResponseHead(
   if (end === -1)
     return stopped(bytes, from, headBytesMax, 'upstream-bad-response').kind === 'more' ? { kind: 'more' } : refused;
   const text = bytes.toString('latin1', from, end);
-  const fields = fieldsOf(bytes, text, from);
+  const fields = fieldsOf(text, from);
   const phrase = text.substring(line.phraseStart - from, line.phraseEnd - from);
-  return judge(fields, { phrase, end, answering });
+  return judge(fields, { text, phrase, end, answering });
 }
 
 /** `HTTP-version SP status-code [SP reason-phrase] CRLF`; without the last SP too, which many servers leave out. */
@@ -92,7 +94,7 @@ function scanStatusLine(bytes: Buffer, from: number, limit: number): number {
 
 function judge(
   fields: Field[],
-  { phrase, end, answering }: { phrase: string; end: number; answering: Answering },
+  { text, phrase, end, answering }: { text: string; phrase: string; end: number; answering: Answering },
 ): HeadStep<ResponseHead> {
   const { status, minor } = line;
   const bodyless = status < 200 || status === 204 || status === 304 || answersWithoutBody(answering.method, status);
@@ -114,6 +116,7 @@ function judge(
     phrase,
     minor,
     fields,
+    source: text,
     framing,
     keepAlive:
       framing.kind !== 'close' &&
