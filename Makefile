@@ -1,0 +1,54 @@
+# Every way to build, test and show Holdfast. `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The tools of the lock file, Node itself included, come before those of the machine.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+test_packages := php-cli php-laravel-framework redis-server curl
+bench_packages := nginx-light haproxy wrk curl
+
+.PHONY: help install tools check types lint format fix test docs demo bench
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+install: ## the packages of the lock file, where they are not there yet
+	@cmp -s package-lock.json node_modules/.installed-lock || { \
+	  echo 'installing the packages of package-lock.json'; \
+	  npm ci --no-audit --no-fund --loglevel=error; \
+	  cp package-lock.json node_modules/.installed-lock; }
+
+tools: ## the programs that the tests start: PHP, Laravel, Redis
+	@.ci/tools $(test_packages)
+
+check: install types lint format ## types, lint and format
+
+types: install
+	@echo 'types'; tsc --noEmit
+
+lint: install
+	@echo 'lint'; eslint --max-warnings=0 .
+
+format: install
+	@echo 'format'; prettier --check --log-level=warn .
+
+fix: install ## mend what lint and format can mend themselves
+	@prettier --write --log-level=warn .; eslint --fix .
+
+test: install tools check ## everything: types, lint, format and all tests
+	@node --test --test-concurrency=2 --test-timeout=600000 'test/**/*.test.ts'
+
+docs: install ## write the pages again that come from tables
+	@node test/support/write-docs.ts
+
+demo: install ## the story in 20 seconds: a pod is killed, the session goes on
+	@.ci/tools php-cli php-laravel-framework
+	@node examples/demo/demo.ts
+
+bench: install ## processor time for each request, beside other proxies
+	@.ci/tools $(bench_packages)
+	@node bench/run.ts
