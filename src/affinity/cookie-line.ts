@@ -17,13 +17,14 @@ export type CookieReader = 'php' | 'first' | 'last';
  * which hides later ones of that name.
  */
 export function findCookie(line: string, name: string, reader: CookieReader): string | undefined {
+  if (reader === 'php') return findPhpCookie(line, name);
   let found: string | undefined;
   for (let start = 0; start < line.length;) {
     let end = line.indexOf(';', start);
     if (end === -1) end = line.length;
-    const value = reader === 'php' ? phpValue(line, name, start, end) : trimmedValue(line, name, start, end);
+    const value = trimmedValue(line, name, start, end);
     if (value !== undefined) {
-      if (reader !== 'last') return value;
+      if (reader === 'first') return value;
       found = value;
     }
     start = end + 1;
@@ -97,13 +98,24 @@ function trimmedValue(line: string, name: string, start: number, end: number): s
   return equals < end && line.charCodeAt(equals) === 0x3d ? trimmed(line, equals + 1, end) : undefined;
 }
 
-function phpValue(line: string, name: string, start: number, end: number): string | undefined {
-  const at = skipSpace(line, start, end);
-  let equals = line.indexOf('=', at);
-  if (equals === -1 || equals > end) equals = end;
-  const kind = equals - at === name.length && line.startsWith(name, at) ? 'same' : phpName(line, name, at, equals);
-  if (kind === 'other') return undefined;
-  return kind === 'array' ? '' : line.slice(equals + 1, end);
+/** The first cookie of the name, unless a later one is an array: that replaces a value, and nothing replaces it. */
+function findPhpCookie(line: string, name: string): string | undefined {
+  let found: string | undefined;
+  for (let start = 0; start < line.length;) {
+    let end = line.indexOf(';', start);
+    if (end === -1) end = line.length;
+    const at = skipSpace(line, start, end);
+    let equals = line.indexOf('=', at);
+    if (equals === -1 || equals > end) equals = end;
+    const kind = equals - at === name.length && line.startsWith(name, at) ? 'same' : phpName(line, name, at, equals);
+    if (kind === 'array') return '';
+    if (kind === 'same') {
+      found ??= line.slice(equals + 1, end);
+      if (!line.includes('[', end)) return found;
+    }
+    start = end + 1;
+  }
+  return found;
 }
 
 /** Compares a cookie's name as php_register_variable_ex makes a variable of it. */

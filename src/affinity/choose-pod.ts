@@ -1,0 +1,241 @@
+/**
+ * The decision: which pods may serve an exchange, in which order, and why (rules 1, 7, 22, 23, 27, 30, 31).
+ *
+ * A session has a home: the pod its pin, the pin table or the store names, by the newest term. The exchange goes
+ * there, unless the home is gone or its sessions have to leave; then to the other pods in the order that every
+ * gateway computes alike, with the word that tells the new pod's sidecar to take the session over. Candidates are
+ * found one at a time: nearly every exchange needs only the first.
+ *
+ * Pure: no I/O, no timers, no memory beyond the one exchange.
+ */
+
+import type { CloseReason } from '../base/close-reasons.ts';
+import type { Pod } from '../pods/pod.ts';
+import type { PodSet } from '../pods/pod-set.ts';
+import { leastLoaded } from './least-loaded.ts';
+import type { AffinityOutcome } from './outcome.ts';
+import type { PinReading } from './pin-cookie.ts';
+import type { TableEntry } from './pin-table.ts';
+import { createRing, heaviest, type Ring } from './rendezvous.ts';
+import type { SessionId } from './session-codec.ts';
+
+/** The signed word of a planned move, for the sidecar that gets the session (rules 1). */
+export type MoveWord = 'draining' | 'unhealthy' | 'gone';
+
+export type PickReason = 'pin' | 'table' | 'owner' | 'hint' | 'hash' | 'balance';
+
+export interface Pick {
+  readonly pod: Pod;
+  readonly reason: PickReason;
+  /** The exchange's outcome if this pod serves, before the answer is seen; outcomeOf() has the last word. */
+  readonly outcome: AffinityOutcome;
+  /** To be signed for the pod's sidecar; always undefined for bare applications. */
+  readonly move: MoveWord | undefined;
+}
+
+export type PickStep =
+  | { readonly kind: 'pick'; readonly pick: Pick }
+  /** `endPin`: the answer ends the pin (rules 31). `tried`: how many pods were picked before. */
+  | { readonly kind: 'none'; readonly reason: CloseReason; readonly endPin: boolean; readonly tried: number };
+
+/** Why the last pick did not serve. `unreachable`: refused, or not connected in time. The others: `unsent; ...`. */
+export type PickFailure = 'unreachable' | 'draining' | 'not-here' | 'other';
+
+export interface ChoiceInput {
+  readonly session: SessionId | undefined;
+  readonly pin: PinReading;
+  readonly entry: TableEntry | undefined;
+  /** The store's word, as far as it was asked in time; same shape as a table entry. */
+  readonly owner: TableEntry | undefined;
+  readonly pods: PodSet;
+  readonly strict: boolean;
+  /** The pods are sidecars with keepers: a session can follow. */
+  readonly sidecars: boolean;
+  /** Sidecars report the store down: nothing moves as long as its pod takes it (rules 7). */
+  readonly storeDown: boolean;
+  /** `affinity.boundedLoad`, a factor of the average load. */
+  readonly boundedLoad: number;
+  /** [0, 1) */
+  readonly random: () => number;
+  /** Monotonic. */
+  readonly nowMs: number;
+}
+
+/** Where a session lives. Pod undefined: it is gone. */
+interface Home {
+  readonly pod: Pod | undefined;
+  readonly reason: 'pin' | 'table' | 'owner';
+}
+
+/** Ready; ready, but refused a connection just now; draining; unhealthy. */
+type Rank = 0 | 1 | 2 | 3;
+const ranks: readonly Rank[] = [0, 1, 2, 3];
+
+const refusedForMs = 1000;
+
+/** The ring of each set of pods: names are hashed once for each set, not for each exchange. */
+const rings = new WeakMap<PodSet, Ring>();
+
+/** The candidates of one exchange, in order. */
+export class PodChoice {
+  readonly #input: ChoiceInput;
+  readonly #home: Home | undefined;
+  readonly #picked: Pod[] = [];
+  /** Why the session leaves its home; undefined: it has none, or stays. */
+  #move: MoveWord | undefined;
+
+  constructor(input: ChoiceInput) {
+    this.#input = input;
+    this.#home = homeOf(input);
+    this.#move = this.#home === undefined ? undefined : moveFrom(this.#home.pod);
+  }
+
+  /** The first candidate (no argument), then the next one after each that did not serve. */
+  next(failure?: PickFailure): PickStep {
+    const { session, pods, strict, sidecars } = this.#input;
+    if (failure !== undefined) this.#learn(failure);
+    if (pods.pods.length === 0) return this.#none('no-pods');
+    if (session === undefined) return this.#balanced();
+
+    const home = this.#home;
+    if (home === undefined) return this.#elsewhere();
+    if (home.pod === undefined) {
+      return strict && !sidecars ? this.#none('pod-not-available', true) : this.#elsewhere();
+    }
+    if (strict && this.#move !== undefined) return this.#none('pod-not-available');
+    if (this.#picked.includes(home.pod)) return this.#elsewhere();
+    if (failure === 'not-here' || this.#staysHome(home.pod)) return this.#pickHome(home.pod, home.reason);
+    // A pod that is going away, or is unhealthy, still knows its session better than another one like it.
+    const step = this.#elsewhere(1);
+    return step.kind === 'none' ? this.#pickHome(home.pod, home.reason) : step;
+  }
+
+  /** Whether the home is asked before any other pod, in whatever state it is. */
+  #staysHome(pod: Pod): boolean {
+    return pod.state === 'ready' || !this.#input.sidecars || this.#input.storeDown;
+  }
+
+  #learn(failure: PickFailure): void {
+    if (this.#picked.at(-1) !== this.#home?.pod || this.#home?.pod === undefined) return;
+    if (failure === 'draining') this.#move = 'draining';
+    else this.#move ??= 'unhealthy';
+  }
+
+  #pickHome(pod: Pod, reason: PickReason): PickStep {
+    return this.#pick({ pod, reason, outcome: 'hit', move: undefined });
+  }
+
+  #elsewhere(rankMax: Rank = 3): PickStep {
+    const { pin, pods, sidecars } = this.#input;
+    const outcome = this.#outcomeElsewhere();
+    const move = sidecars ? this.#move : undefined;
+    if (this.#home === undefined && pin.kind === 'hint') {
+      const hinted = pods.byDigest.get(pin.pod);
+      if (hinted?.state === 'ready' && !this.#picked.includes(hinted)) {
+        return this.#pick({ pod: hinted, reason: 'hint', outcome, move });
+      }
+    }
+    const pod = this.#heaviest(rankMax);
+    return pod === undefined ? this.#none('no-pod-ready') : this.#pick({ pod, reason: 'hash', outcome, move });
+  }
+
+  #outcomeElsewhere(): AffinityOutcome {
+    if (this.#move !== undefined) return `moved-${this.#move}`;
+    const { kind } = this.#input.pin;
+    return kind === 'invalid' || kind === 'hint' ? 'invalid' : 'expired';
+  }
+
+  /** The next pod in rendezvous order, from the best class that still has one. */
+  #heaviest(rankMax: Rank): Pod | undefined {
+    const { session, pods } = this.#input;
+    const ring = ringOf(pods);
+    for (const rank of ranks) {
+      if (rank > rankMax) break;
+      const index = heaviest(ring, session ?? '', (each) => this.#rankOf(pods.pods[each]!) === rank);
+      if (index !== -1) return pods.pods[index];
+    }
+    return undefined;
+  }
+
+  #balanced(): PickStep {
+    const { pods, boundedLoad, random } = this.#input;
+    for (const rank of ranks) {
+      const pod = leastLoaded(pods.pods, { isEligible: (each) => this.#rankOf(each) === rank, boundedLoad, random });
+      if (pod !== undefined) return this.#pick({ pod, reason: 'balance', outcome: 'none', move: undefined });
+    }
+    return this.#none('no-pod-ready');
+  }
+
+  /**
+   * The class in which a pod comes for a session that is not at home there; undefined: not at all. A draining pod
+   * is better than none: the last one of a rollout still serves. Unhealthy ones come only in a panic.
+   */
+  #rankOf(pod: Pod): Rank | undefined {
+    const { pods, nowMs } = this.#input;
+    if (this.#picked.includes(pod) || pod === this.#home?.pod) return undefined;
+    if (pod.state === 'ready') {
+      const { refusedAtMs } = pod.load;
+      return refusedAtMs !== undefined && nowMs - refusedAtMs < refusedForMs ? 1 : 0;
+    }
+    if (pod.state === 'draining') return 2;
+    return pods.panic ? 3 : undefined;
+  }
+
+  #pick(pick: Pick): PickStep {
+    this.#picked.push(pick.pod);
+    return { kind: 'pick', pick };
+  }
+
+  #none(reason: CloseReason, endPin = false): PickStep {
+    return { kind: 'none', reason, endPin, tried: this.#picked.length };
+  }
+}
+
+/**
+ * The outcome once the answer's head is there. A sidecar that fetched the session, or did not find it, knows
+ * better than the gateway; and what was hashed for want of knowledge was at home if the sidecar says so.
+ * @param sidecar the outcome the sidecar's answer named; undefined: a bare application
+ * @param isSet the answer sets the session's cookie
+ */
+export function outcomeOf(
+  picked: AffinityOutcome,
+  { sidecar, isSet }: { readonly sidecar: AffinityOutcome | undefined; readonly isSet: boolean },
+): AffinityOutcome {
+  if (picked === 'none') return isSet ? 'new' : 'none';
+  if (sidecar === 'restored' || sidecar === 'restore-failed' || sidecar === 'expired') return sidecar;
+  return picked === 'expired' && sidecar === 'hit' ? 'hit' : picked;
+}
+
+/** The newest term wins; where terms are equal, the pin before the table before the store (rules 23). */
+function homeOf({ session, pin, entry, owner, pods }: ChoiceInput): Home | undefined {
+  if (session === undefined) return undefined;
+  const epoch = pin.kind === 'valid' ? pin.epoch : -1;
+  const told = owner !== undefined && owner.epoch > (entry?.epoch ?? -1) ? owner : entry;
+  if (told !== undefined && told.epoch > epoch) {
+    return { pod: podOf(pods, told), reason: told === owner ? 'owner' : 'table' };
+  }
+  if (pin.kind !== 'valid') return undefined;
+  const pod = pods.byDigest.get(pin.pod);
+  return { pod: pod?.state === 'gone' ? undefined : pod, reason: 'pin' };
+}
+
+/** The pod of an identity. While a pod has not told its uid its name has to do. */
+function podOf(pods: PodSet, { pod: { name, uid } }: TableEntry): Pod | undefined {
+  const pod = pods.byName.get(name);
+  return pod !== undefined && (pod.uid === uid || pod.uid === '' || uid === '') ? pod : undefined;
+}
+
+/** Why a session leaves its home, or would if it may not; undefined: no reason. */
+function moveFrom(pod: Pod | undefined): MoveWord | undefined {
+  if (pod === undefined) return 'gone';
+  return pod.state === 'ready' ? undefined : pod.state;
+}
+
+function ringOf(pods: PodSet): Ring {
+  let ring = rings.get(pods);
+  if (ring === undefined) {
+    ring = createRing(pods.pods.map((pod) => pod.name));
+    rings.set(pods, ring);
+  }
+  return ring;
+}
