@@ -81,7 +81,9 @@ const waitingBytesMax = 4 * 1024 * 1024;
 const pieceBytes = 8 * 1024;
 const flushIntervalMs = 100;
 
-const secretName = /cookie|authorization|secret|password|passwd|token|credential|(?:^|[^a-z])keys?$|[a-z]Keys?$/;
+const secretName = /cookie|authorization|secret|passw|token|credential/i;
+/** `key`, `keys`, `store.key`, `storeKey`; not `monkey`. */
+const keyName = /(?:^|[^A-Za-z])keys?$|Keys?$/;
 const credentialsInUrl = /(\w+:\/\/)[^/@\s]*@/g;
 const plainText = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
@@ -211,7 +213,8 @@ function quotedList(texts: readonly string[]): string {
 function loggable(fields: LogFields): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) kept[name] = secretName.test(name) ? '[withheld]' : loggableValue(value);
+    if (value !== undefined)
+      kept[name] = secretName.test(name) || keyName.test(name) ? '[withheld]' : loggableValue(value);
   }
   return kept;
 }
