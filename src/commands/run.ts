@@ -1,11 +1,92 @@
-/** `holdfast run`: the proxy, as a gateway or as a sidecar. */
+/**
+ * `holdfast run`: the proxy, as a gateway or as a sidecar, from its configuration to its graceful end.
+ *
+ * Must not know what the roles do (gateway.ts, sidecar.ts).
+ */
 
+import type { Admin } from '../admin/admin-server.ts';
+import { openAdmin } from '../admin/open-admin.ts';
+import { systemClock } from '../base/clock.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { Lifecycle, onSignals, surviveFaults } from '../base/lifecycle.ts';
+import { createLog, type Log } from '../base/log.ts';
+import { countProcess, Metrics } from '../base/metrics.ts';
+import type { Config } from '../config/config.ts';
 import type { ConfigOptions } from './load-or-complain.ts';
 import { loadOrComplain } from './load-or-complain.ts';
+import type { ProcessParts } from './process-parts.ts';
+import type { RunningRole } from './running-role.ts';
+import { readVersion } from './version.ts';
+
+/** What closing may take after everything was drained. */
+const closeBoundMs = 2000;
 
 /** Exit code 0: stopped as asked. 1: bad configuration. 2: failed while running. */
 export async function run(options: ConfigOptions): Promise<number> {
   const config = loadOrComplain(options);
   if (config === undefined) return 1;
-  return Promise.resolve(2);
+  const log = createLog(config.log);
+  const metrics = new Metrics();
+  const faults = metrics.counter({ name: 'uncaught_faults_total', help: 'Faults that nobody caught.' }).child();
+  countProcess(metrics, readVersion());
+  const forgetFaults = surviveFaults(log, faults);
+  // A first signal stops gracefully, a second one at once.
+  const stopped = Promise.withResolvers<undefined>();
+  const hurried = Promise.withResolvers<undefined>();
+  let signals = 0;
+  const forgetSignals = onSignals({
+    onStop(signal) {
+      log.info({ signal }, signals === 0 ? 'stopping' : 'stopping at once');
+      (signals++ === 0 ? stopped : hurried).resolve(undefined);
+    },
+  });
+  try {
+    const lifecycle = new Lifecycle({ log, clock: systemClock });
+    await start(config, { log, metrics, clock: systemClock }, lifecycle);
+    await stopped.promise;
+    await Promise.race([lifecycle.stop(), hurried.promise]);
+    log.info({}, 'stopped');
+    return 0;
+  } catch (error) {
+    return failed(error, log);
+  } finally {
+    forgetSignals();
+    forgetFaults();
+    log.flush();
+  }
+}
+
+/** What is started here is stopped in reverse: the role drains while the window still shows it. */
+async function start(config: Config, parts: ProcessParts, lifecycle: Lifecycle): Promise<void> {
+  const { log, metrics } = parts;
+  const role = await startRole(config, parts);
+  lifecycle.add({ name: 'connections', boundMs: closeBoundMs, stop: () => role.close() });
+  let windows: readonly Admin[];
+  try {
+    windows = await openAdmin({ admin: config.admin, probes: config.probes, window: role.window, metrics, log });
+  } catch (error) {
+    await role.close();
+    throw error;
+  }
+  const closeWindows = (): Promise<unknown> => Promise.all(windows.map((window) => window.close()));
+  lifecycle.add({ name: 'admin', boundMs: closeBoundMs, stop: async () => void (await closeWindows()) });
+  const boundMs =
+    config.timeouts.drainMs + (config.role === 'gateway' ? config.timeouts.drainDelayMs : 0) + closeBoundMs;
+  lifecycle.add({ name: 'drain', boundMs, stop: () => role.drain() });
+}
+
+async function startRole(config: Config, parts: ProcessParts): Promise<RunningRole> {
+  if (config.role === 'gateway') {
+    const { startGateway } = await import('./gateway.ts');
+    return startGateway(config, parts);
+  }
+  const { startSidecar } = await import('./sidecar.ts');
+  return startSidecar(config, parts);
+}
+
+function failed(error: unknown, log: Log): number {
+  const shown = error instanceof Error ? error : new Error(String(error));
+  log.error({ error: shown }, 'could not be started');
+  const isConfiguration = error instanceof HoldfastError && error.kind === 'bad-configuration';
+  return isConfiguration ? 1 : 2;
 }
