@@ -73,11 +73,15 @@ kinds.forEach((kind, index) => {
   test(`no change of any character makes another session: ${form}`, () => {
     const decoder = laravelDecoder([kind.key]);
     fc.assert(
-      fc.property(fc.nat(cookies[index]!.length - 1), fc.constantFrom(...'Ab0%=+/-"{}'), (at, character) => {
-        const changed = cookies[index]!.slice(0, at) + character + cookies[index]!.slice(at + 1);
-        const read = decoder.decode(changed, name);
-        assert.ok(read === undefined || read.id === id);
-      }),
+      fc.property(
+        fc.nat(cookies[index]!.length - 1),
+        fc.constantFrom('A', 'b', '0', '%', '=', '+', '/', '-', '"', '{', '}'),
+        (at, character) => {
+          const changed = cookies[index]!.slice(0, at) + character + cookies[index]!.slice(at + 1);
+          const read = decoder.decode(changed, name);
+          assert.ok(read === undefined || read.id === id);
+        },
+      ),
     );
   });
 });

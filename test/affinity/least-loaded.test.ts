@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { leastLoaded } from '../../src/affinity/least-loaded.ts';
+import type { Pod } from '../../src/pods/pod.ts';
+
+function podsWith(...loads: number[]): Pod[] {
+  return loads.map((inFlight, index) => ({
+    name: `pod-${index}`,
+    uid: '',
+    address: { host: '127.0.0.1', port: 80 },
+    state: 'ready',
+    why: '',
+    load: { inFlight },
+  }));
+}
+
+/** Gives the numbers in turn. */
+function drawing(...numbers: number[]): () => number {
+  let at = 0;
+  return () => numbers[at++ % numbers.length]!;
+}
+
+const all = () => true;
+
+test('of the two that are drawn the less busy one is taken', () => {
+  const pods = podsWith(3, 2, 3, 2);
+  assert.equal(leastLoaded(pods, { isEligible: all, boundedLoad: 2, random: drawing(0, 0) })?.name, 'pod-1');
+  assert.equal(leastLoaded(pods, { isEligible: all, boundedLoad: 2, random: drawing(0.5, 0) })?.name, 'pod-3');
+});
+
+test('two pods that are drawn are never one and the same', () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1, maxExcluded: true }),
+      fc.double({ min: 0, max: 1, maxExcluded: true }),
+      (x, y) => {
+        // With one idle pod of two, both are always drawn, so the idle one always wins.
+        const pods = podsWith(5, 0);
+        assert.equal(leastLoaded(pods, { isEligible: all, boundedLoad: 10, random: drawing(x, y) })?.name, 'pod-1');
+      },
+    ),
+  );
+});
+
+test('an idle application is used evenly', () => {
+  const pods = podsWith(0, 0, 0);
+  const counts = new Map<string, number>();
+  for (let one = 0; one < 30; one++) {
+    for (let other = 0; other < 30; other++) {
+      const pod = leastLoaded(pods, { isEligible: all, boundedLoad: 1.25, random: drawing(one / 30, other / 30) });
+      counts.set(pod!.name, (counts.get(pod!.name) ?? 0) + 1);
+    }
+  }
+  assert.deepEqual([...counts.values()], [300, 300, 300]);
+});
+
+test('two busy pods are passed over for the least busy of all', () => {
+  const pods = podsWith(9, 9, 0, 0);
+  assert.equal(leastLoaded(pods, { isEligible: all, boundedLoad: 1.25, random: drawing(0, 0) })?.name, 'pod-2');
+});
+
+test('no pod takes more than its bounded share', () => {
+  const draw = fc.array(fc.double({ min: 0, max: 0.999 }), { minLength: 2, maxLength: 50 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 8 }), draw, (count, numbers) => {
+      const pods = podsWith(...Array<number>(count).fill(0));
+      const random = drawing(...numbers);
+      for (let taken = 1; taken <= 100; taken++) {
+        leastLoaded(pods, { isEligible: all, boundedLoad: 1.25, random })!.load.inFlight++;
+        const share = Math.ceil((1.25 * taken) / count);
+        assert.ok(pods.every((pod) => pod.load.inFlight <= share));
+      }
+    }),
+  );
+});
+
+test('only eligible pods are taken, and none where none is', () => {
+  const pods = podsWith(0, 5, 0);
+  const isEligible = (pod: Pod) => pod.name === 'pod-1';
+  assert.equal(leastLoaded(pods, { isEligible, boundedLoad: 1.25, random: drawing(0.9) })?.name, 'pod-1');
+  assert.equal(leastLoaded(pods, { isEligible: () => false, boundedLoad: 1.25, random: drawing(0) }), undefined);
+  assert.equal(leastLoaded([], { isEligible: all, boundedLoad: 1.25, random: drawing(0) }), undefined);
+});
