@@ -42,7 +42,7 @@ export interface Stay {
   readonly session: SessionId | undefined;
   /** The current term's epoch for this session; undefined: no session, or no record yet. */
   readonly epoch: number | undefined;
-  readonly outcome: 'hit' | 'restored' | 'expired' | 'none';
+  readonly outcome: 'hit' | 'restored' | 'restore-failed' | 'expired' | 'none';
   /** The final response head arrived, before settle(). */
   answered(change: CookieChange): void;
   /**

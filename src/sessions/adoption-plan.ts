@@ -1,0 +1,70 @@
+/**
+ * Which copy of a session wins when a keeper becomes its owner: the store's or the local file. Pure decisions
+ * (protocol rules 12, 15, 17, 24); adopt.ts carries them out.
+ *
+ * Must not know how files are read or the store is asked.
+ */
+
+import type { TakenRecord } from '../store/contract.ts';
+import type { FileState } from './file-state.ts';
+import type { Note } from './notes.ts';
+
+export type TakenPlan =
+  /** Write the store's content over the file. */
+  | 'restore'
+  /** The record is a tombstone, or its content can't be opened: a file here is stale (rule 24). */
+  | 'remove-file'
+  /** Nobody owned the session since our note: the file is the newest, and is stored in the new term. */
+  | 'keep-file'
+  /** The same, and the file is gone: that is a deletion. */
+  | 'bury'
+  /** The file can't be used; another pod may be luckier. */
+  | 'give-back';
+
+/** Whether nobody can have owned the session between our note and this take (rule 12). */
+export function isOurs(record: TakenRecord, note: Note | undefined, uid: string): boolean {
+  return record.previous.uid === uid && note?.buried !== true && note?.epoch === record.previous.epoch;
+}
+
+/** For a record that is ours now. `ours`: isOurs(); `file` is looked at only where it is. */
+export function planTaken(record: TakenRecord, ours: boolean, file: FileState): TakenPlan {
+  const storedCopy: TakenPlan = record.blob === undefined ? 'remove-file' : 'restore';
+  if (!ours) return storedCopy;
+  switch (file.kind) {
+    case 'content':
+    case 'unchanged':
+    case 'too-large':
+      return 'keep-file';
+    case 'locked':
+      // A request that runs here writes it; its own capture stores what it wrote.
+      return 'keep-file';
+    case 'empty':
+      // A kill between truncate and write leaves this. With nothing stored it is as good as what is stored.
+      return record.blob === undefined ? 'keep-file' : 'restore';
+    case 'absent':
+      return record.tombstone ? 'keep-file' : 'bury';
+    case 'unusable':
+      return 'give-back';
+  }
+}
+
+export type UnrecordedPlan =
+  /** Serve; the first capture creates the record, if the application writes a file. */
+  | 'forward'
+  /** The note is of no use any more. */
+  | 'drop-note'
+  /** The note is so old that a tombstone may have come and gone: the file must not come back to life. */
+  | 'drop-copy'
+  /** The store lost the record: store the file again before anything else (rule 15). */
+  | 'store-again';
+
+/** For a session without a record. Times: milliseconds of the store's clock. */
+export function planUnrecorded(
+  note: Note | undefined,
+  file: FileState,
+  time: { readonly storeMs: number; readonly lifetimeMs: number },
+): UnrecordedPlan {
+  if (note === undefined) return 'forward';
+  if (time.storeMs - note.confirmedAtMs > time.lifetimeMs) return 'drop-copy';
+  return file.kind === 'content' || file.kind === 'locked' ? 'store-again' : 'drop-note';
+}

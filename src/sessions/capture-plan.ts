@@ -1,0 +1,146 @@
+/**
+ * What a look at a session file means for the store. Pure decisions (protocol rules 4, 7, 17, 18); capture.ts
+ * carries them out.
+ *
+ * Must not know how the file was read or the store is written.
+ */
+
+import { hash } from 'node:crypto';
+import type { FileStamp, FileState } from './file-state.ts';
+import type { Ownership } from './ownership.ts';
+
+/** The content of a file with zero bytes that counts as a session. */
+export const emptyContent: SessionContent = {
+  bytes: Buffer.alloc(0),
+  digest: digestOf(Buffer.alloc(0)),
+};
+
+export interface SessionContent {
+  readonly bytes: Buffer;
+  readonly digest: string;
+}
+
+/** SHA-256, base64: as a FileState bears it. */
+export function digestOf(bytes: Buffer): string {
+  return hash('sha256', bytes, 'base64');
+}
+
+/** What is known about the exchanges that share this capture. */
+export interface CaptureCause {
+  /** One of them was answered with a Set-Cookie of this session: the application itself issued the id. */
+  readonly issued: boolean;
+  /** In one of them the application ended before its answer: an empty or missing file is its doing. */
+  readonly died: boolean;
+}
+
+export interface CaptureFacts extends CaptureCause {
+  /** The preset's rule: zero bytes under the lock are the empty session (FileRules). */
+  readonly zeroBytesIsASession: boolean;
+  /** The file system has no room: zero bytes are a failed write. */
+  readonly isFull: () => boolean;
+}
+
+export type CapturePlan =
+  /** Nothing to store and nothing to confirm: there is no session. */
+  | { readonly do: 'nothing' }
+  /** The store has it already; a confirm is needed (rule 6). `stamp`: undefined where the file is absent. */
+  | { readonly do: 'keep'; readonly stamp: FileStamp | undefined; readonly mtimeMoved: boolean }
+  | {
+      readonly do: 'put' | 'create';
+      readonly content: SessionContent;
+      readonly mtimeMs: number;
+      readonly stamp: FileStamp;
+    }
+  | { readonly do: 'bury' }
+  /** Over sessions.maxBytes: not stored, the older copy stays. */
+  | { readonly do: 'too-large'; readonly size: number }
+  /** The file was emptied or lost by a fault: the stored copy must come back before the next forward. */
+  | { readonly do: 'repair' }
+  | { readonly do: 'refuse'; readonly reason: 'lock-timeout' | 'session-unreadable' | 'put-refused' };
+
+/** What has to be done, for the state as it is after the file was read. */
+export function planCapture(state: Ownership, file: FileState, facts: CaptureFacts): CapturePlan {
+  switch (state.at) {
+    case 'owned':
+    case 'releasing':
+      return planHeld(state, file, facts);
+    case 'unrecorded':
+      return planFirst(file, facts);
+    case 'elsewhere':
+    case 'asking':
+    case 'restoring':
+    case 'unconfirmed':
+      return { do: 'refuse', reason: 'put-refused' };
+  }
+}
+
+function planHeld(
+  state: Extract<Ownership, { readonly at: 'owned' | 'releasing' }>,
+  file: FileState,
+  facts: CaptureFacts,
+): CapturePlan {
+  const known = state.acknowledged;
+  switch (file.kind) {
+    case 'content':
+    case 'unchanged':
+    case 'empty': {
+      const content = contentOf(file, facts);
+      if (file.kind === 'unchanged' || (known.what === 'content' && content?.digest === known.digest)) {
+        const mtimeMoved = known.what === 'content' && known.mtimeMs !== file.mtimeMs;
+        return { do: 'keep', stamp: file.stamp, mtimeMoved };
+      }
+      if (content === undefined) return { do: 'repair' };
+      return { do: 'put', content, mtimeMs: file.mtimeMs, stamp: file.stamp };
+    }
+    case 'absent':
+      if (known.what === 'absent') return { do: 'keep', stamp: undefined, mtimeMoved: false };
+      return facts.died ? { do: 'repair' } : { do: 'bury' };
+    case 'locked':
+    case 'too-large':
+    case 'unusable':
+      return planUnread(file);
+  }
+}
+
+/** A session without a record: random ids must not fill the store, so only what was written makes one. */
+function planFirst(file: FileState, facts: CaptureFacts): CapturePlan {
+  switch (file.kind) {
+    case 'content':
+      return { do: 'create', content: file, mtimeMs: file.mtimeMs, stamp: file.stamp };
+    case 'empty': {
+      // PHP opens the file of any id that a client sends; an id that it issued itself is another matter.
+      const content = contentOf(file, facts);
+      if (content !== undefined && facts.issued)
+        return { do: 'create', content, mtimeMs: file.mtimeMs, stamp: file.stamp };
+      return content === undefined && !facts.died ? { do: 'refuse', reason: 'session-unreadable' } : { do: 'nothing' };
+    }
+    case 'absent':
+    case 'unchanged':
+      return { do: 'nothing' };
+    case 'locked':
+    case 'too-large':
+    case 'unusable':
+      return planUnread(file);
+  }
+}
+
+function planUnread(file: Extract<FileState, { readonly kind: 'locked' | 'too-large' | 'unusable' }>): CapturePlan {
+  switch (file.kind) {
+    case 'locked':
+      return { do: 'refuse', reason: 'lock-timeout' };
+    case 'too-large':
+      return { do: 'too-large', size: file.size };
+    case 'unusable':
+      return { do: 'refuse', reason: 'session-unreadable' };
+  }
+}
+
+/** What there is to store; undefined: nothing that was read, or zero bytes that are no session (rule 18). */
+function contentOf(
+  file: Extract<FileState, { readonly kind: 'content' | 'unchanged' | 'empty' }>,
+  facts: CaptureFacts,
+): SessionContent | undefined {
+  if (file.kind === 'content') return file;
+  if (file.kind === 'unchanged') return undefined;
+  return facts.zeroBytesIsASession && !facts.died && !facts.isFull() ? emptyContent : undefined;
+}

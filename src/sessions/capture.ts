@@ -1,0 +1,282 @@
+/**
+ * Looking at a session file and storing what changed. One look at a session at a time; who comes meanwhile waits
+ * for the next one, whose read starts later, and shares it (protocol rule 9).
+ *
+ * The plan is made by capture-plan.ts from the state and the file; here it is carried out. Must not know requests:
+ * what becomes of an answer is decided by who asked.
+ */
+
+import type { CloseReason } from '../base/close-reasons.ts';
+import type { PutContent } from '../store/contract.ts';
+import { type CaptureCause, type CaptureFacts, type CapturePlan, planCapture } from './capture-plan.ts';
+import type { FileState } from './file-state.ts';
+import type { KeeperContext } from './keeper-context.ts';
+import { type Acknowledged, epochOf, versionOf } from './ownership.ts';
+import type { SessionEntry } from './session-entry.ts';
+
+export type CaptureEnd =
+  /** The store has what the file says, under this term; whether the term still holds, a confirm tells. */
+  | { readonly kind: 'safe'; readonly epoch: number }
+  /** There is no session: no record, no file worth one. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'buried' }
+  /** It can't be stored; the answer must not look complete. */
+  | { readonly kind: 'refused'; readonly reason: CloseReason }
+  /** The store gave no answer; nothing is known (rule 3). `burial`: the term in which the file was found gone. */
+  | { readonly kind: 'unsynced'; readonly burial: number | undefined };
+
+/** A capture that runs or waits; who waits for it may add why. */
+export interface CaptureFlight {
+  cause: CaptureCause;
+  readonly end: Promise<CaptureEnd>;
+}
+
+/** Every request ends with one of these. */
+export const ordinary: CaptureCause = { issued: false, died: false };
+
+const nothing: CaptureEnd = { kind: 'none' };
+const lost: CaptureEnd = { kind: 'refused', reason: 'put-refused' };
+
+export class Capture {
+  readonly #context: KeeperContext;
+  readonly #ordinaryFacts: CaptureFacts;
+
+  constructor(context: KeeperContext) {
+    this.#context = context;
+    const { directory } = context.options;
+    const { zeroBytesIsASession } = directory.rules;
+    this.#ordinaryFacts = { ...ordinary, zeroBytesIsASession, isFull: () => directory.isFull() };
+  }
+
+  /**
+   * Captures the session once. Synchronous where the file is as the store knows it. Never rejects.
+   * @param withinMs longest wait for the file's lock; `timeouts.lock` where absent.
+   */
+  run(entry: SessionEntry, cause: CaptureCause, withinMs?: number): CaptureEnd | Promise<CaptureEnd> {
+    const { nextCapture } = entry;
+    if (nextCapture !== undefined) {
+      // One of them ended with a dead application: then what is missing is its doing, as far as anyone can tell.
+      const { issued, died } = nextCapture.cause;
+      nextCapture.cause = { issued: issued || cause.issued, died: died || cause.died };
+      return nextCapture.end;
+    }
+    if (entry.capturing === undefined) return this.#begin(entry, cause, withinMs);
+    const end = entry.capturing.end.then(() => {
+      entry.nextCapture = undefined;
+      return this.#begin(entry, flight.cause, withinMs);
+    });
+    const flight: CaptureFlight = { cause, end };
+    entry.nextCapture = flight;
+    return end;
+  }
+
+  /** Resolves when no capture of the session is under way. */
+  async settled(entry: SessionEntry): Promise<void> {
+    for (let flight = entry.capturing; flight !== undefined; flight = entry.nextCapture ?? entry.capturing) {
+      await flight.end;
+    }
+  }
+
+  #begin(entry: SessionEntry, cause: CaptureCause, withinMs: number | undefined): CaptureEnd | Promise<CaptureEnd> {
+    try {
+      const file = this.#read(entry, withinMs);
+      const known = file instanceof Promise ? undefined : this.#asKnown(entry, file, cause);
+      if (known !== undefined) return known;
+      const end = this.#carryOut(entry, file, cause).finally(() => (entry.capturing = undefined));
+      entry.capturing = { cause, end };
+      return end;
+    } catch (error) {
+      return this.#fault(entry, error);
+    }
+  }
+
+  #read(entry: SessionEntry, withinMs: number | undefined): FileState | Promise<FileState> {
+    const { state } = entry;
+    const stamp =
+      'acknowledged' in state && state.acknowledged.what === 'content' ? state.acknowledged.stamp : undefined;
+    return this.#context.options.directory.read(entry.id, stamp, withinMs);
+  }
+
+  /** The common case, without a promise: the file is what the store has, and no renewal is due. */
+  #asKnown(entry: SessionEntry, file: FileState, cause: CaptureCause): CaptureEnd | undefined {
+    const { state } = entry;
+    if (state.at !== 'owned' || file.kind === 'absent' || file.kind === 'too-large') return undefined;
+    const plan = planCapture(state, file, this.#facts(cause));
+    if (plan.do !== 'keep' || this.#renewalDue(entry)) return undefined;
+    if (plan.stamp !== undefined && plan.stamp !== stampOf(state.acknowledged)) {
+      this.#context.apply(entry, { on: 'seen', epoch: state.epoch, stamp: plan.stamp });
+    }
+    entry.changesOften = false;
+    return { kind: 'safe', epoch: state.epoch };
+  }
+
+  async #carryOut(
+    entry: SessionEntry,
+    reading: FileState | Promise<FileState>,
+    cause: CaptureCause,
+  ): Promise<CaptureEnd> {
+    try {
+      const epochBefore = epochOf(entry.state);
+      const file = await reading;
+      // The read may have waited for a lock; another term is not this capture's business.
+      if (epochOf(entry.state) !== epochBefore) return lost;
+      const plan = planCapture(entry.state, file, this.#facts(cause));
+      return await this.#do(entry, plan, file);
+    } catch (error) {
+      return this.#fault(entry, error);
+    }
+  }
+
+  #do(entry: SessionEntry, plan: CapturePlan, file: FileState): CaptureEnd | Promise<CaptureEnd> {
+    switch (plan.do) {
+      case 'nothing':
+        return nothing;
+      case 'keep':
+        return this.#keep(entry, plan, file);
+      case 'put':
+        return this.#put(entry, plan);
+      case 'create':
+        return this.#create(entry, plan);
+      case 'bury':
+        return this.#bury(entry);
+      case 'too-large':
+        return this.#tooLarge(entry, plan.size);
+      case 'repair':
+        this.#context.counters.repairs++;
+        this.#context.apply(entry, { on: 'damaged' });
+        return { kind: 'refused', reason: 'session-unreadable' };
+      case 'refuse':
+        if (plan.reason === 'lock-timeout') this.#context.counters.lockTimeouts++;
+        return { kind: 'refused', reason: plan.reason };
+    }
+  }
+
+  /** Unchanged. Now and then the record's life is renewed, and with a moved mtime also what the store says of it. */
+  #keep(
+    entry: SessionEntry,
+    plan: Extract<CapturePlan, { do: 'keep' }>,
+    file: FileState,
+  ): CaptureEnd | Promise<CaptureEnd> {
+    const epoch = epochOf(entry.state)!;
+    const { stamp } = plan;
+    if (stamp === undefined) return { kind: 'safe', epoch };
+    if (plan.mtimeMoved && file.kind === 'content' && this.#renewalDue(entry)) {
+      const { bytes, digest, mtimeMs } = file;
+      return this.#put(entry, { do: 'put', content: { bytes, digest }, mtimeMs, stamp });
+    }
+    this.#context.apply(entry, { on: 'seen', epoch, stamp });
+    // Where a renewal is due, the confirm that this answer needs anyway renews the life.
+    return { kind: 'safe', epoch };
+  }
+
+  async #put(entry: SessionEntry, plan: Extract<CapturePlan, { do: 'put' | 'create' }>): Promise<CaptureEnd> {
+    const { options, counters } = this.#context;
+    const epoch = epochOf(entry.state)!;
+    entry.changesOften = true;
+    const content = this.#numbered(entry, plan);
+    const sentTick = this.#context.tick();
+    counters.puts++;
+    try {
+      const result = await options.store.put(entry.name, options.me, epoch, content, entry.ttlMs);
+      if (result.kind === 'refused') return this.#refused(entry, epoch);
+      this.#context.apply(entry, { on: 'stored', epoch, acknowledged: acknowledgedBy(plan) });
+      this.#stored(entry, { epoch, sentTick, storeTimeMs: result.storeTimeMs });
+      return { kind: 'safe', epoch };
+    } catch (error) {
+      this.#context.storeFailed('put', error);
+      return { kind: 'unsynced', burial: undefined };
+    }
+  }
+
+  async #create(entry: SessionEntry, plan: Extract<CapturePlan, { do: 'put' | 'create' }>): Promise<CaptureEnd> {
+    const { options, counters } = this.#context;
+    const content = this.#numbered(entry, plan);
+    const sentTick = this.#context.tick();
+    try {
+      const result = await options.store.create(entry.name, options.me, content, entry.ttlMs);
+      if (result.kind === 'refused') return this.#refused(entry, undefined);
+      counters.creates++;
+      const { epoch, storeTimeMs } = result;
+      this.#context.apply(entry, { on: 'created', epoch, acknowledged: acknowledgedBy(plan), storeTimeMs });
+      this.#stored(entry, { epoch, sentTick, storeTimeMs });
+      return { kind: 'safe', epoch };
+    } catch (error) {
+      this.#context.storeFailed('create', error);
+      return { kind: 'unsynced', burial: undefined };
+    }
+  }
+
+  async #bury(entry: SessionEntry): Promise<CaptureEnd> {
+    const { options, counters } = this.#context;
+    const epoch = epochOf(entry.state)!;
+    try {
+      const result = await options.store.bury(entry.name, { epoch, uid: options.me.uid }, entry.ttlMs);
+      if (result.kind === 'refused') return this.#refused(entry, epoch);
+      counters.tombstones++;
+      entry.buriedTick = this.#context.tick();
+      this.#context.apply(entry, { on: 'buried', epoch });
+      return { kind: 'buried' };
+    } catch (error) {
+      this.#context.storeFailed('bury', error);
+      return { kind: 'unsynced', burial: epoch };
+    }
+  }
+
+  /** Rule 2: the number is given out when the file was read, and is used up whatever becomes of the write. */
+  #numbered(entry: SessionEntry, plan: Extract<CapturePlan, { do: 'put' | 'create' }>): PutContent {
+    const { bytes } = plan.content;
+    this.#context.apply(entry, { on: 'numbered' });
+    return { version: versionOf(entry.state), bytes, mtimeMs: plan.mtimeMs };
+  }
+
+  #stored(entry: SessionEntry, by: { epoch: number; sentTick: number; storeTimeMs: number }): void {
+    entry.confirmed(by.sentTick, this.#context.nowMs());
+    this.#context.renewed(entry, by.epoch, by.storeTimeMs);
+  }
+
+  #refused(entry: SessionEntry, epoch: number | undefined): CaptureEnd {
+    const { counters, options } = this.#context;
+    counters.putsRefused++;
+    options.log.warn(
+      { session: options.digestOf(entry.id) },
+      'the store refused a write: another term has the session',
+    );
+    this.#context.apply(entry, { on: 'refused', epoch });
+    return lost;
+  }
+
+  #tooLarge(entry: SessionEntry, size: number): CaptureEnd {
+    const { counters, options } = this.#context;
+    counters.tooLarge++;
+    if (!entry.tooLargeTold) {
+      entry.tooLargeTold = true;
+      options.log.warn({ session: options.digestOf(entry.id), size }, 'a session is too large to be stored');
+    }
+    const epoch = epochOf(entry.state);
+    return epoch === undefined ? nothing : { kind: 'safe', epoch };
+  }
+
+  #renewalDue(entry: SessionEntry): boolean {
+    return this.#context.nowMs() - entry.touchedAtMs >= this.#context.renewalMs;
+  }
+
+  #facts(cause: CaptureCause): CaptureFacts {
+    return cause === ordinary
+      ? this.#ordinaryFacts
+      : { ...this.#ordinaryFacts, issued: cause.issued, died: cause.died };
+  }
+
+  #fault(entry: SessionEntry, error: unknown): CaptureEnd {
+    const { log, digestOf } = this.#context.options;
+    log.error({ session: digestOf(entry.id), error }, 'a capture failed; please report it');
+    return { kind: 'refused', reason: 'internal' };
+  }
+}
+
+function acknowledgedBy(plan: Extract<CapturePlan, { do: 'put' | 'create' }>): Acknowledged {
+  return { what: 'content', digest: plan.content.digest, mtimeMs: plan.mtimeMs, stamp: plan.stamp };
+}
+
+function stampOf(acknowledged: Acknowledged): unknown {
+  return acknowledged.what === 'content' ? acknowledged.stamp : undefined;
+}

@@ -1,0 +1,159 @@
+/**
+ * What is done about a session that another pod owns: forward to it, ask it to release, or take it by force
+ * (protocol rules 16, 20, 22, 23; rules 1, 2, 6).
+ *
+ * A refused connection or silence proves nothing; taking by force is safe because the old owner's writes and
+ * confirms are refused from then on. Must not know files.
+ */
+
+import { LRUCache } from 'lru-cache';
+import { delay } from '../base/clock.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { Owner, TakenRecord } from '../store/contract.ts';
+import type { AdoptEnd } from './adopt.ts';
+import type { KeeperContext } from './keeper-context.ts';
+import type { ReleaseAsk } from './peers.ts';
+import type { SessionEntry } from './session-entry.ts';
+import type { AdmitAsk } from './stay.ts';
+
+export type ClaimEnd = AdoptEnd | ({ readonly kind: 'taken' } & TakenRecord);
+
+interface OwnedRecord {
+  readonly epoch: number;
+  readonly owner: Owner;
+}
+
+/** What is remembered of another keeper. Monotonic times in milliseconds. */
+interface PeerMemory {
+  silentUntilMs: number;
+  heardUntilMs: number;
+  /** The ask that decides for the others whether it lives. */
+  asking: Promise<unknown> | undefined;
+}
+
+/** How long a peer's silence, or its answer, counts for its other sessions (rules 6). */
+const rememberedMs = 5000;
+const peersMax = 1000;
+
+const again: AdoptEnd = { kind: 'again' };
+
+export class Claim {
+  readonly #context: KeeperContext;
+  readonly #peers = new LRUCache<string, PeerMemory>({ max: peersMax });
+
+  constructor(context: KeeperContext) {
+    this.#context = context;
+  }
+
+  /** Whether this request takes a session from a live owner rather than being forwarded to it. */
+  takesFromOthers(ask: AdmitAsk): boolean {
+    return (
+      ask.move !== undefined ||
+      ask.hopped ||
+      ask.elsewhereFailed !== undefined ||
+      this.#context.options.elsewhere === 'adopt'
+    );
+  }
+
+  /**
+   * Rules 2: a pod that goes away takes no session as long as somebody in front can send the request elsewhere.
+   * Undefined: go on and take.
+   */
+  async mayTake(entry: SessionEntry, ask: AdmitAsk): Promise<AdoptEnd | undefined> {
+    if (!this.#goingAway || (ask.fromGateway !== true && !ask.hopped)) return undefined;
+    const { store, me, notes } = this.#context.options;
+    const note = notes.read(entry.id);
+    try {
+      const record = await store.ownerOf(entry.name);
+      if (record?.owner?.uid === me.uid || (record === undefined && note !== undefined)) return undefined;
+      if (record?.owner !== undefined && !this.takesFromOthers(ask)) {
+        return { kind: 'elsewhere', owner: record.owner, epoch: record.epoch };
+      }
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      this.#context.storeFailed('ownerOf', error);
+      if (note !== undefined) return undefined;
+    }
+    return { kind: 'refused', reason: 'draining' };
+  }
+
+  /** For a record that shows another owner. */
+  async from(entry: SessionEntry, owned: OwnedRecord, ask: AdmitAsk): Promise<ClaimEnd> {
+    const { counters } = this.#context;
+    const forward: AdoptEnd = { kind: 'elsewhere', owner: owned.owner, epoch: owned.epoch };
+    if (!this.#wants(owned, ask)) return ask.hopped ? { kind: 'refused', reason: 'draining' } : forward;
+    const planned = ask.move !== undefined && ask.move !== 'gone';
+    switch (await this.#ask(owned.owner, { name: entry.name, epoch: owned.epoch, planned })) {
+      case 'released':
+        counters.handoffsIn++;
+        return again;
+      case 'not-mine':
+      case 'unreachable':
+        return this.#force(entry, owned);
+      case 'kept':
+        // It lives and has the newest copy. With a gateway in front, 'not-here' makes it try that pod (rules 7).
+        return this.#mayForward(ask) ? forward : { kind: 'refused', reason: 'not-here' };
+      case 'busy':
+        return this.#mayForward(ask) ? forward : { kind: 'refused', reason: 'handoff-timeout' };
+    }
+  }
+
+  get #goingAway(): boolean {
+    return this.#context.draining || this.#context.applicationRefuses;
+  }
+
+  #wants(owned: OwnedRecord, ask: AdmitAsk): boolean {
+    const failed = ask.elsewhereFailed;
+    if (this.#goingAway) return failed?.how === 'dead' && failed.epoch === owned.epoch;
+    if (ask.move !== undefined || ask.hopped || this.#context.options.elsewhere === 'adopt') return true;
+    // What failed was another owner: this one has not been tried yet.
+    return failed?.epoch === owned.epoch;
+  }
+
+  #mayForward(ask: AdmitAsk): boolean {
+    return !ask.hopped && ask.elsewhereFailed === undefined;
+  }
+
+  /** Rule 16: names the term that was seen; if the record has changed, all starts again. */
+  async #force(entry: SessionEntry, owned: OwnedRecord): Promise<ClaimEnd> {
+    const { options, counters } = this.#context;
+    const seen = { epoch: owned.epoch, uid: owned.owner.uid };
+    try {
+      const result = await options.store.force(entry.name, options.me, seen, entry.ttlMs);
+      if (result.kind === 'changed') return again;
+      counters.forced++;
+      return result;
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      this.#context.storeFailed('force', error);
+      return again;
+    }
+  }
+
+  /** Rules 6: where nothing is known of a peer, one ask finds out for all whether it is there. */
+  async #ask(owner: Owner, ask: ReleaseAsk): Promise<'released' | 'not-mine' | 'kept' | 'busy' | 'unreachable'> {
+    const { peers, clock, timeouts } = this.#context.options;
+    const peer = this.#peer(owner.uid);
+    if (peer.silentUntilMs > this.#context.nowMs()) return 'unreachable';
+    if (peer.asking !== undefined && peer.heardUntilMs <= this.#context.nowMs()) {
+      await Promise.race([peer.asking, delay(clock, Math.min(timeouts.connectMs, timeouts.handoffMs / 2))]);
+      if (peer.silentUntilMs > this.#context.nowMs()) return 'unreachable';
+    }
+    const asking = peers.ask(owner, ask);
+    peer.asking ??= asking;
+    const answer = await asking;
+    if (peer.asking === asking) peer.asking = undefined;
+    if (answer === 'unreachable') peer.silentUntilMs = this.#context.nowMs() + rememberedMs;
+    else peer.heardUntilMs = this.#context.nowMs() + rememberedMs;
+    return answer;
+  }
+
+  #peer(uid: string): PeerMemory {
+    let peer = this.#peers.get(uid);
+    if (peer === undefined) {
+      peer = { silentUntilMs: 0, heardUntilMs: 0, asking: undefined };
+      this.#peers.set(uid, peer);
+    }
+    return peer;
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * One exchange's stay with the keeper: counted in flight from its admission, settled when its answer has arrived,
+ * out when its captures are done.
+ *
+ * What an answer's session cookie says decides which sessions are looked at, in which order (protocol rule 25,
+ * rules 15): a new id first, then the old one. A deletion is never concluded from a cookie, only from the file.
+ */
+
+import type { CookieChange, SessionId } from '../affinity/session-codec.ts';
+import { ordinary } from './capture.ts';
+import type { KeeperContext } from './keeper-context.ts';
+import { epochOf } from './ownership.ts';
+import type { SessionEntry } from './session-entry.ts';
+import { type ExchangeTicks, leave, type Settle } from './settle.ts';
+import type { Stay, Verdict } from './stay.ts';
+
+export interface StayParts {
+  readonly context: KeeperContext;
+  readonly settle: Settle;
+  /** Told when an exchange is through with a session. */
+  readonly left: (entry: SessionEntry) => void;
+}
+
+const unchanged: CookieChange = { kind: 'none' };
+
+export class ExchangeStay implements Stay, ExchangeTicks {
+  readonly outcome: Stay['outcome'];
+  readonly arrivedTick: number;
+  readonly admittedTick: number;
+  readonly #parts: StayParts;
+  /** Undefined: the request named no session. */
+  readonly #entry: SessionEntry | undefined;
+  #change: CookieChange = unchanged;
+  #ended = false;
+
+  /** The entry's count of exchanges in flight includes this one already. */
+  constructor(
+    parts: StayParts,
+    entry: SessionEntry | undefined,
+    told: { readonly outcome: Stay['outcome']; readonly arrivedTick: number },
+  ) {
+    this.#parts = parts;
+    this.#entry = entry;
+    this.outcome = told.outcome;
+    this.arrivedTick = told.arrivedTick;
+    this.admittedTick = parts.context.tick();
+  }
+
+  get session(): SessionId | undefined {
+    return this.#entry?.id;
+  }
+
+  get epoch(): number | undefined {
+    return this.#entry === undefined ? undefined : epochOf(this.#entry.state);
+  }
+
+  answered(change: CookieChange): void {
+    this.#change = change;
+  }
+
+  settle(): Verdict | Promise<Verdict> {
+    if (!this.#end()) return leave;
+    const verdict = this.#settle();
+    if (this.#parts.context.options.replicate === 'sync') return verdict;
+    // The answer has left, or leaves now; nobody waits for what becomes of its capture.
+    return leave;
+  }
+
+  abandon(how: 'not-sent' | 'client-left' | 'application-died'): void {
+    if (!this.#end()) return;
+    const entry = this.#entry;
+    if (entry === undefined) return;
+    if (how === 'not-sent') this.#leave(entry);
+    else void this.#look(entry, how === 'application-died' ? { issued: false, died: true } : ordinary);
+  }
+
+  #settle(): Verdict | Promise<Verdict> {
+    const entry = this.#entry;
+    const change = this.#change;
+    if (change.kind === 'set') {
+      if (change.session !== entry?.id) return this.#newSession(change);
+      this.#parts.context.livesFor(entry, change.lifetimeSeconds);
+    }
+    return entry === undefined ? leave : this.#look(entry, ordinary);
+  }
+
+  /** The new id is stored before the old one is looked at; the other order could lose both (rule 25). */
+  async #newSession(change: Extract<CookieChange, { readonly kind: 'set' }>): Promise<Verdict> {
+    const { context } = this.#parts;
+    const fresh = context.known.open(change.session);
+    fresh.inFlight++;
+    context.livesFor(fresh, change.lifetimeSeconds);
+    // In a term that began before this answer it is an ordinary capture; else nobody knew the id until now.
+    if (fresh.state.at === 'elsewhere' && fresh.adopting === undefined) {
+      context.apply(fresh, { on: 'issued', tick: this.admittedTick });
+    }
+    const created = await this.#look(fresh, { issued: true, died: false });
+    if (this.#entry === undefined) return created;
+    if (created.kind === 'refuse') {
+      await this.#look(this.#entry, ordinary);
+      return created;
+    }
+    const old = await this.#look(this.#entry, ordinary);
+    return old.kind === 'refuse' ? old : leave;
+  }
+
+  #look(entry: SessionEntry, cause: { readonly issued: boolean; readonly died: boolean }): Verdict | Promise<Verdict> {
+    const verdict = this.#parts.settle.run(entry, this, cause);
+    if (!(verdict instanceof Promise)) {
+      this.#leave(entry);
+      return verdict;
+    }
+    return verdict.then((late) => {
+      this.#leave(entry);
+      return late;
+    });
+  }
+
+  #leave(entry: SessionEntry): void {
+    entry.leave();
+    this.#parts.left(entry);
+  }
+
+  /** False: it has ended before. */
+  #end(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    return true;
+  }
+}

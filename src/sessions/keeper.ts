@@ -1,0 +1,257 @@
+/**
+ * The keeper: keeps one pod's session directory and the store in step. It lets each request in (admit), looks at
+ * each answer (through its Stay), gives sessions up when asked, and stores everything when the pod goes away.
+ *
+ * Put together in the order a request meets the parts: admission, adopt (adopt.ts, claim.ts), confirm, the stay
+ * and its end (exchange-stay.ts, settle.ts, capture.ts), hand-off. What is decided is in the pure files:
+ * ownership.ts, adoption-plan.ts, capture-plan.ts.
+ *
+ * Must not know HTTP, nor how the store or another keeper is reached.
+ */
+
+import type { SessionId } from '../affinity/session-codec.ts';
+import { Adopt, type AdoptEnd } from './adopt.ts';
+import { Capture } from './capture.ts';
+import { Claim } from './claim.ts';
+import { Confirm } from './confirm.ts';
+import { ExchangeStay, type StayParts } from './exchange-stay.ts';
+import { HandOff } from './hand-off.ts';
+import { KeeperContext, type KeeperOptions } from './keeper-context.ts';
+import type { KeeperCounters } from './keeper-counters.ts';
+import { epochOf } from './ownership.ts';
+import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
+import type { SessionEntry } from './session-entry.ts';
+import { Settle } from './settle.ts';
+import type { Admission, AdmitAsk, SessionGate, Stay } from './stay.ts';
+import { forEachBounded } from './turns.ts';
+import { Unsynced } from './unsynced.ts';
+
+/** What is told about one session, for the window and `where`. */
+export interface SessionDescription {
+  readonly session: string;
+  /** The owner's name; null: nobody, or nobody knows. */
+  readonly pod: string | null;
+  readonly reason: string;
+  readonly epoch: number | null;
+  readonly version: number | null;
+  readonly storedAt: string | null;
+  /** How this keeper sees it (ownership.ts). */
+  readonly here: string;
+  readonly inFlight: number;
+}
+
+/** Sessions given up at once when the pod goes away. */
+const releasesAtOnce = 64;
+/** A request may meet another one's adopt, a release, a reclaim; more in a row is a fight it does not win. */
+const roundsMax = 8;
+
+export class Keeper implements SessionGate {
+  readonly #context: KeeperContext;
+  readonly #confirm: Confirm;
+  readonly #adopt: Adopt;
+  readonly #claim: Claim;
+  readonly #handOff: HandOff;
+  readonly #unsynced: Unsynced;
+  readonly #stayParts: StayParts;
+  #stopping = false;
+  #stopListening: () => void = () => undefined;
+
+  constructor(options: KeeperOptions) {
+    const context = new KeeperContext(options);
+    const capture = new Capture(context);
+    const claim = new Claim(context);
+    const adopt = new Adopt(context, { capture, claim });
+    const confirm = new Confirm(context);
+    const unsynced = new Unsynced(context, { adopt, capture });
+    const settle = new Settle(context, { capture, confirm, adopt, unsynced });
+    this.#context = context;
+    this.#confirm = confirm;
+    this.#adopt = adopt;
+    this.#claim = claim;
+    this.#handOff = new HandOff(context, { capture, adopt });
+    this.#unsynced = unsynced;
+    this.#stayParts = { context, settle, left: (entry) => this.#left(entry) };
+  }
+
+  /**
+   * Learns which sessions are here from the notes, and waits until the store has answered or its start deadline has
+   * passed. Files are not read: each session's note is compared when it is asked for.
+   * @throws HoldfastError 'directory-unusable'
+   */
+  async start(): Promise<void> {
+    const { notes, health, nameOf, log } = this.#context.options;
+    let count = 0;
+    for (const [session, note] of notes.all()) {
+      count++;
+      this.#context.known.remember(nameOf(session), session);
+      if (note.buried === true) this.#unsynced.add(session);
+    }
+    this.#stopListening = health.onChange((state) => {
+      if (state === 'up') void this.#unsynced.flush();
+    });
+    const state = await health.started();
+    log.info({ notes: count, store: state }, 'the keeper has started');
+    if (state === 'up') void this.#unsynced.flush();
+  }
+
+  admit(ask: AdmitAsk): Admission | Promise<Admission> {
+    if (this.#stopping) return { kind: 'refused', reason: 'shutting-down' };
+    const arrivedTick = this.#context.tick();
+    const entry = this.#context.known.open(ask.session);
+    if (entry.adopting === undefined && this.#isHere(entry)) return this.#here(entry, { arrivedTick, outcome: 'hit' });
+    return this.#admitLater(entry, ask, arrivedTick);
+  }
+
+  visit(): Stay {
+    return new ExchangeStay(this.#stayParts, undefined, { outcome: 'none', arrivedTick: this.#context.tick() });
+  }
+
+  /** Another keeper asks for a session (peer-server.ts). Bounded by `timeouts.handoff`; never rejects. */
+  releaseAsked(ask: ReleaseAsk): Promise<ReleaseAnswer> {
+    return this.#handOff.asked(ask);
+  }
+
+  /** Told by the sidecar's probe: an application that refuses connections gets no session from elsewhere. */
+  set applicationRefuses(refuses: boolean) {
+    this.#context.applicationRefuses = refuses;
+  }
+
+  /**
+   * The pod goes away (rules 34): what is idle is stored and given up, what is busy at the end of its last exchange.
+   * Requests are admitted as before, but nothing is taken from others. Resolves when the idle ones are done.
+   */
+  async drain(): Promise<void> {
+    this.#context.draining = true;
+    await this.#unsynced.flush();
+    await this.#releaseAll(0);
+  }
+
+  /**
+   * Ends: no more requests; what is busy is waited for, then everything is stored and given up, within `boundMs`.
+   * With the store down the records stay as they are. The store is not closed.
+   */
+  async stop(boundMs: number): Promise<void> {
+    this.#context.draining = true;
+    this.#stopping = true;
+    const deadlineMs = this.#context.nowMs() + boundMs;
+    await this.#unsynced.flush();
+    await this.#releaseAll(deadlineMs);
+    this.#stopListening();
+    const { log } = this.#context.options;
+    if (this.#unsynced.size > 0) log.warn({ sessions: this.#unsynced.size }, 'ended with sessions that are not stored');
+  }
+
+  get counters(): Readonly<KeeperCounters> {
+    return this.#context.counters;
+  }
+
+  get draining(): boolean {
+    return this.#context.draining;
+  }
+
+  /** Sessions in memory, of them those that wait for the store. */
+  get sizes(): { readonly known: number; readonly unsynced: number } {
+    return { known: this.#context.known.size, unsynced: this.#unsynced.size };
+  }
+
+  /** What this keeper and the store know of a session. Never rejects. */
+  async describe(session: SessionId): Promise<SessionDescription> {
+    const { store, me, nameOf, digestOf } = this.#context.options;
+    const entry = this.#context.known.get(session);
+    const here = entry?.state.at ?? 'elsewhere';
+    const known = { session: digestOf(session), here, inFlight: entry?.inFlight ?? 0 };
+    const nowhere = { pod: null, epoch: null, version: null, storedAt: null };
+    try {
+      const record = await store.ownerOf(nameOf(session));
+      if (record === undefined) return { ...known, ...nowhere, reason: 'no record' };
+      return {
+        ...known,
+        pod: record.owner?.name ?? null,
+        reason: record.tombstone ? 'logged out' : record.owner === undefined ? 'free' : 'owner in the store',
+        epoch: record.epoch,
+        version: record.version,
+        storedAt: new Date(record.storedAtMs).toISOString(),
+      };
+    } catch {
+      const epoch = entry === undefined ? undefined : epochOf(entry.state);
+      const isHere = epoch !== undefined || here === 'unconfirmed';
+      return { ...known, ...nowhere, pod: isHere ? me.name : null, epoch: epoch ?? null, reason: 'the store is down' };
+    }
+  }
+
+  /** Whether a request can go to the application without another word. */
+  #isHere(entry: SessionEntry): boolean {
+    switch (entry.state.at) {
+      case 'owned':
+        if (this.#context.nowMs() - entry.confirmedAtMs <= this.#context.options.lifetimeMs) return true;
+        this.#context.apply(entry, { on: 'expired' });
+        return false;
+      case 'unconfirmed':
+        return !this.#context.storeUp;
+      case 'elsewhere':
+      case 'asking':
+      case 'restoring':
+      case 'unrecorded':
+      case 'releasing':
+        return false;
+    }
+  }
+
+  async #admitLater(entry: SessionEntry, ask: AdmitAsk, arrivedTick: number): Promise<Admission> {
+    for (let round = 0; round < roundsMax; round++) {
+      if (entry.releasing !== undefined) {
+        await entry.releasing;
+        continue;
+      }
+      if (entry.adopting === undefined && this.#isHere(entry))
+        return this.#here(entry, { arrivedTick, outcome: 'hit' });
+      if (this.#stopping) return { kind: 'refused', reason: 'shutting-down' };
+      const joined = entry.adopting;
+      const flight = joined ?? this.#adopt.start(entry, ask);
+      flight.claims++;
+      const end = await flight.end;
+      if (end.kind === 'here') return this.#here(entry, { arrivedTick, outcome: end.outcome, claimed: true });
+      const decided =
+        joined === undefined ||
+        joined.decidesFor === 'all' ||
+        (joined.decidesFor === 'non-takers' && !this.#claim.takesFromOthers(ask));
+      if (decided && end.kind !== 'again') return admissionOf(end);
+    }
+    return { kind: 'refused', reason: 'handoff-timeout' };
+  }
+
+  /** The request goes to the application; while it works, the store is asked whether our term holds (rule 6). */
+  #here(
+    entry: SessionEntry,
+    told: { readonly arrivedTick: number; readonly outcome: Stay['outcome']; readonly claimed?: true },
+  ): Admission {
+    if (told.claimed === undefined) entry.inFlight++;
+    const { state } = entry;
+    const stay = new ExchangeStay(this.#stayParts, entry, told);
+    const asksEarly = state.at === 'owned' && !entry.changesOften && entry.confirmedTick < told.arrivedTick;
+    if (asksEarly && this.#context.storeUp && this.#context.options.replicate === 'sync') {
+      this.#confirm.send(entry, state.epoch);
+    }
+    return { kind: 'here', stay };
+  }
+
+  /** An exchange is through: a pod that goes away gives its session up now. */
+  #left(entry: SessionEntry): void {
+    if (!this.#context.draining || this.#stopping || entry.inFlight > 0 || entry.state.at !== 'owned') return;
+    void this.#handOff.release(entry, { deadlineMs: 0, planned: true });
+  }
+
+  async #releaseAll(deadlineMs: number): Promise<void> {
+    if (!this.#context.storeUp) return;
+    const planned = deadlineMs === 0;
+    await forEachBounded(this.#context.known.all(), releasesAtOnce, async (entry) => {
+      if (entry.adopting !== undefined && !planned) await entry.adopting.end;
+      if (this.#context.storeUp && !(planned && entry.busy))
+        await this.#handOff.release(entry, { deadlineMs, planned });
+    });
+  }
+}
+
+function admissionOf(end: Exclude<AdoptEnd, { readonly kind: 'here' | 'again' }>): Admission {
+  return end.kind === 'refused' ? end : { kind: 'elsewhere', owner: end.owner, epoch: end.epoch };
+}

@@ -1,0 +1,26 @@
+/**
+ * How a keeper asks the owner of a session to give it up. peer-client.ts asks over the network; keepers in one
+ * process (`dev`) ask each other directly.
+ */
+
+import type { Owner, StoreName } from '../store/contract.ts';
+
+export interface ReleaseAsk {
+  readonly name: StoreName;
+  /** The term that the record showed; about any other one the answer is "not mine". */
+  readonly epoch: number;
+  /** Nothing forces the move now: a busy owner may keep the session for the time being (protocol rule 22). */
+  readonly planned: boolean;
+}
+
+export type ReleaseAnswer =
+  | 'released'
+  | 'not-mine'
+  /** The owner lives but can't reach the store: it keeps the session, nobody may force it (protocol rule 20). */
+  | 'kept'
+  | 'busy';
+
+export interface Peers {
+  /** Bounded by timeouts.handoff. 'unreachable': refused, silent, or no answer of ours. Never rejects. */
+  ask(owner: Owner, ask: ReleaseAsk): Promise<ReleaseAnswer | 'unreachable'>;
+}

@@ -1,0 +1,103 @@
+/**
+ * The sessions that were served without the store's word, remembered until the store is back; then each is stored,
+ * or the store says that another copy is newer (protocol rules 26 to 28).
+ *
+ * Bounded by `limits.unsynced`. Beyond it nothing is forgotten for good: each session that is ours has a note, and
+ * a walk over the notes finds what the list could not hold.
+ */
+
+import type { SessionId } from '../affinity/session-codec.ts';
+import type { Adopt } from './adopt.ts';
+import { type Capture, ordinary } from './capture.ts';
+import type { KeeperContext } from './keeper-context.ts';
+import type { SessionEntry } from './session-entry.ts';
+import { forEachBounded } from './turns.ts';
+
+const atOnceMax = 16;
+
+export class Unsynced {
+  readonly #context: KeeperContext;
+  readonly #adopt: Adopt;
+  readonly #capture: Capture;
+  readonly #sessions = new Set<SessionId>();
+  #overflowed = false;
+  #flushing: Promise<void> | undefined;
+
+  constructor(context: KeeperContext, parts: { readonly adopt: Adopt; readonly capture: Capture }) {
+    this.#context = context;
+    this.#adopt = parts.adopt;
+    this.#capture = parts.capture;
+  }
+
+  /** Sessions that wait for the store. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  add(session: SessionId): void {
+    const { unsynced } = this.#context.options.limits;
+    if (unsynced === 0 || this.#sessions.size < unsynced) this.#sessions.add(session);
+    else this.#overflowed = !this.#sessions.has(session) || this.#overflowed;
+  }
+
+  /** Stores what waits. A second call while one runs waits for that one. Never rejects. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#run().finally(() => (this.#flushing = undefined));
+    return this.#flushing;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await forEachBounded([...this.#sessions], atOnceMax, (session) => this.#one(session));
+      if (!this.#overflowed) return;
+      this.#overflowed = false;
+      await forEachBounded(this.#noted(), atOnceMax, (session) => this.#one(session));
+    } catch (error) {
+      this.#overflowed = true;
+      this.#context.options.log.warn({ error }, 'what the store missed could not be stored yet');
+    }
+  }
+
+  *#noted(): Generator<SessionId> {
+    for (const [session] of this.#context.options.notes.all()) yield session;
+  }
+
+  async #one(session: SessionId): Promise<void> {
+    if (!this.#context.storeUp) return;
+    const entry = this.#context.known.open(session);
+    try {
+      if (await this.#store(entry)) this.#sessions.delete(session);
+    } catch (error) {
+      const { log, digestOf } = this.#context.options;
+      log.error({ session: digestOf(session), error }, 'a session could not be stored after an outage');
+    }
+  }
+
+  /** Whether it is settled with the store, either way. */
+  async #store(entry: SessionEntry): Promise<boolean> {
+    const burial = this.#context.options.notes.read(entry.id)?.buried === true;
+    if (entry.adopting !== undefined) await entry.adopting.end;
+    if (entry.state.at === 'unconfirmed' || entry.state.at === 'elsewhere') {
+      const end = await this.#adopt.reclaim(entry).end;
+      if (end.kind === 'refused') {
+        if (end.reason === 'store-timeout') return false;
+        if (!burial) this.#lost(entry);
+        return true;
+      }
+    }
+    // What was begun here while the store was down is the application's own, even where its file is empty.
+    const issued = entry.state.at === 'unrecorded';
+    const end = await this.#capture.run(entry, issued ? { issued, died: false } : ordinary);
+    if (end.kind === 'refused' && end.reason === 'put-refused') this.#lost(entry);
+    return end.kind !== 'unsynced' && !(end.kind === 'refused' && end.reason === 'lock-timeout');
+  }
+
+  #lost(entry: SessionEntry): void {
+    const { counters, options } = this.#context;
+    counters.unsyncedLost++;
+    options.log.warn(
+      { session: options.digestOf(entry.id) },
+      'what was written during the outage is older than the stored copy',
+    );
+  }
+}
