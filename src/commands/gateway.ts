@@ -8,7 +8,7 @@ import { PinCookies } from '../affinity/pin-cookie.ts';
 import { PinTable } from '../affinity/pin-table.ts';
 import { defaultCookie } from '../affinity/session-id/presets.ts';
 import type { SessionId } from '../affinity/session-codec.ts';
-import { formatAddress } from '../base/address.ts';
+import { type Address, formatAddress } from '../base/address.ts';
 import type { Secrets } from '../base/keyring.ts';
 import type { SessionView, Window } from '../admin/window.ts';
 import type { GatewayConfig } from '../config/config.ts';
@@ -36,8 +36,8 @@ export interface GatewayParts extends ProcessParts {
   readonly store?: OpenedStore;
 }
 
-/** @throws HoldfastError 'listen-failed', 'bad-configuration'. */
-export async function startGateway(config: GatewayConfig, parts: GatewayParts): Promise<RunningRole> {
+/** Puts the gateway together; start() opens it. @throws HoldfastError 'bad-configuration'. */
+export function createGateway(config: GatewayConfig, parts: GatewayParts): RunningRole {
   const { log, metrics, clock } = parts;
   const { affinity, health, timeouts, limits, pods } = config;
   const startedAtMs = clock.monotonicMs();
@@ -97,11 +97,7 @@ export async function startGateway(config: GatewayConfig, parts: GatewayParts): 
   const { listen, trustedProxies } = config;
   const proxy = createProxy({ role, listen, timeouts, limits, trustedProxies, clock, observer, pool });
 
-  const addresses = await proxy.listen();
-  const firstRound = watch.start();
-  void firstRound.then(() => log.info({ pods: watch.set.pods.length }, 'each pod has been asked once'));
   countGateway(parts, { watch, table, pool, proxy });
-  log.info({ addresses: addresses.map(formatAddress), pods: pods.static.length, sidecars }, 'gateway listens');
 
   const isStarted = (): boolean => watch.complete || clock.monotonicMs() - startedAtMs > startDeadlineMs;
   const window: Window = {
@@ -124,7 +120,10 @@ export async function startGateway(config: GatewayConfig, parts: GatewayParts): 
         address: formatAddress(pod.address),
       })),
     session: (given) => whereIs(given),
-    drain: () => drain(),
+    drain() {
+      role.closing = true;
+      return Promise.resolve();
+    },
     figures: () => [
       ['Connections', String(proxy.connections)],
       ['Exchanges in flight', String(proxy.inFlight)],
@@ -150,15 +149,23 @@ export async function startGateway(config: GatewayConfig, parts: GatewayParts): 
     };
   }
 
-  function drain(): Promise<void> {
-    role.closing = true;
-    return proxy.drain();
-  }
+  let addresses: readonly Address[] = [];
 
   return {
     window,
-    addresses,
-    drain,
+    get addresses() {
+      return addresses;
+    },
+    async start() {
+      addresses = await proxy.listen();
+      log.info({ addresses: addresses.map(formatAddress), pods: pods.static.length, sidecars }, 'gateway listens');
+      await watch.start();
+      log.info({ ready: watch.set.ready.length }, 'each pod has been asked once');
+    },
+    drain() {
+      role.closing = true;
+      return proxy.drain();
+    },
     async close() {
       watch.stop();
       proxy.destroy();

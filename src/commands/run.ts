@@ -4,7 +4,6 @@
  * Must not know what the roles do (gateway.ts, sidecar.ts).
  */
 
-import type { Admin } from '../admin/admin-server.ts';
 import { openAdmin } from '../admin/open-admin.ts';
 import { systemClock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
@@ -40,14 +39,16 @@ export async function run(options: ConfigOptions): Promise<number> {
       (signals++ === 0 ? stopped : hurried).resolve(undefined);
     },
   });
+  const lifecycle = new Lifecycle({ log, clock: systemClock });
   try {
-    const lifecycle = new Lifecycle({ log, clock: systemClock });
-    await start(config, { log, metrics, clock: systemClock }, lifecycle);
-    await stopped.promise;
+    const started = start(config, { log, metrics, clock: systemClock }, lifecycle);
+    // A start may wait for long, and a signal ends that too; a start that fails ends the process.
+    await Promise.race([started.then(() => stopped.promise), stopped.promise]);
     await Promise.race([lifecycle.stop(), hurried.promise]);
     log.info({}, 'stopped');
     return 0;
   } catch (error) {
+    await lifecycle.stop();
     return failed(error, log);
   } finally {
     forgetSignals();
@@ -59,29 +60,24 @@ export async function run(options: ConfigOptions): Promise<number> {
 /** What is started here is stopped in reverse: the role drains while the window still shows it. */
 async function start(config: Config, parts: ProcessParts, lifecycle: Lifecycle): Promise<void> {
   const { log, metrics } = parts;
-  const role = await startRole(config, parts);
+  const role = await createRole(config, parts);
   lifecycle.add({ name: 'connections', boundMs: closeBoundMs, stop: () => role.close() });
-  let windows: readonly Admin[];
-  try {
-    windows = await openAdmin({ admin: config.admin, probes: config.probes, window: role.window, metrics, log });
-  } catch (error) {
-    await role.close();
-    throw error;
-  }
-  const closeWindows = (): Promise<unknown> => Promise.all(windows.map((window) => window.close()));
-  lifecycle.add({ name: 'admin', boundMs: closeBoundMs, stop: async () => void (await closeWindows()) });
+  const windows = await openAdmin({ admin: config.admin, probes: config.probes, window: role.window, metrics, log });
+  const closeWindows = async (): Promise<void> => void (await Promise.all(windows.map((window) => window.close())));
+  lifecycle.add({ name: 'admin', boundMs: closeBoundMs, stop: closeWindows });
   const boundMs =
     config.timeouts.drainMs + (config.role === 'gateway' ? config.timeouts.drainDelayMs : 0) + closeBoundMs;
   lifecycle.add({ name: 'drain', boundMs, stop: () => role.drain() });
+  await role.start();
 }
 
-async function startRole(config: Config, parts: ProcessParts): Promise<RunningRole> {
+async function createRole(config: Config, parts: ProcessParts): Promise<RunningRole> {
   if (config.role === 'gateway') {
-    const { startGateway } = await import('./gateway.ts');
-    return startGateway(config, parts);
+    const { createGateway } = await import('./gateway.ts');
+    return createGateway(config, parts);
   }
-  const { startSidecar } = await import('./sidecar.ts');
-  return startSidecar(config, parts);
+  const { createSidecar } = await import('./sidecar.ts');
+  return createSidecar(config, parts);
 }
 
 function failed(error: unknown, log: Log): number {

@@ -1,15 +1,20 @@
-/** A role that has been started, as run.ts and dev.ts see it. */
+/** A role of the proxy as run.ts and dev.ts see it: put together, then started. */
 
 import type { Address } from '../base/address.ts';
 import type { Window } from '../admin/window.ts';
 
 export interface RunningRole {
   readonly window: Window;
-  /** Where it really listens, in the order of `listen`. */
+  /**
+   * Resolves when it serves. A sidecar may wait for long: for its session directory. The window is true meanwhile.
+   * @throws HoldfastError 'listen-failed', 'directory-unusable'.
+   */
+  start(): Promise<void>;
+  /** Where it really listens, in the order of `listen`; empty before start() is done. */
   readonly addresses: readonly Address[];
   /** Graceful: what is in flight ends, sessions are stored and released. Bounded by `timeouts.drain`. */
   drain(): Promise<void>;
-  /** After drain(), or at once: ends everything that is open. */
+  /** After drain(), or at any time: ends everything that is open. */
   close(): Promise<void>;
   /** As kill -9 would: connections are reset, nothing is stored or released. For `dev`. */
   kill(): void;

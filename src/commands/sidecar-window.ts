@@ -1,0 +1,120 @@
+/**
+ * What a sidecar shows of itself: conditions for the kubelet, its own row of pods, sessions, and its numbers.
+ *
+ * Must not know how the sidecar is put together, nor how the window is served (admin/).
+ */
+
+import type { SessionView, Window } from '../admin/window.ts';
+import { formatAddress } from '../base/address.ts';
+import type { Metrics } from '../base/metrics.ts';
+import type { SidecarConfig } from '../config/config.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+import type { Keeper } from '../sessions/keeper.ts';
+import type { KeeperCounters } from '../sessions/keeper-counters.ts';
+import type { StoreHealth } from '../store/store-health.ts';
+
+/** The sidecar as its window sees it, at the moment of a question. */
+export interface SidecarState {
+  /** Why it does not serve yet; undefined: it serves. */
+  readonly waitsFor: string | undefined;
+  readonly draining: boolean;
+  readonly applicationAccepts: boolean;
+  readonly storeState: StoreHealth['state'];
+  readonly uid: string;
+  /** Undefined before the session directory was there. */
+  readonly keeper: Keeper | undefined;
+  readonly proxy: Proxy | undefined;
+}
+
+export interface SidecarWindowOptions {
+  readonly config: SidecarConfig;
+  readonly state: () => SidecarState;
+  readonly find: (given: string) => Promise<SessionView | undefined>;
+  readonly drain: () => Promise<void>;
+}
+
+export function sidecarWindow({ config, state, find, drain }: SidecarWindowOptions): Window {
+  return {
+    title: `sidecar of ${config.pod.name}`,
+    started() {
+      const { waitsFor } = state();
+      return waitsFor === undefined ? { ok: true, reason: 'started' } : { ok: false, reason: waitsFor };
+    },
+    ready() {
+      const { waitsFor, draining, applicationAccepts, storeState } = state();
+      if (waitsFor !== undefined) return { ok: false, reason: waitsFor };
+      if (draining) return { ok: false, reason: 'draining' };
+      if (!applicationAccepts) return { ok: false, reason: 'the application does not accept connections' };
+      return { ok: true, reason: storeState === 'up' ? 'ready' : 'degraded: the store is down' };
+    },
+    pods() {
+      const { draining, applicationAccepts, proxy, uid } = state();
+      const does = applicationAccepts ? 'accepts' : 'does not accept';
+      return [
+        {
+          name: config.pod.name,
+          state: draining ? 'draining' : applicationAccepts ? 'ready' : 'unhealthy',
+          why: `its application ${does} connections`,
+          inFlight: proxy?.inFlight ?? 0,
+          uid,
+          address: formatAddress(config.application),
+        },
+      ];
+    },
+    session: find,
+    drain,
+    figures() {
+      const { proxy, keeper, storeState } = state();
+      return [
+        ['Exchanges in flight', String(proxy?.inFlight ?? 0)],
+        ['Sessions known', String(keeper?.sizes.known ?? 0)],
+        ['Sessions that wait for the store', String(keeper?.sizes.unsynced ?? 0)],
+        ['Store', storeState],
+      ];
+    },
+  };
+}
+
+const counterHelp: Readonly<Record<keyof KeeperCounters, string>> = {
+  adopts: 'Sessions taken over or taken up again.',
+  restores: 'Sessions whose stored copy was written into the directory.',
+  adoptsFailed: 'Sessions that could not be taken over.',
+  forced: 'Sessions taken from an owner that did not answer.',
+  puts: 'Sessions stored.',
+  creates: 'Sessions stored for the first time.',
+  putsRefused: 'Writes that the store refused because another pod has the session.',
+  confirms: 'Questions to the store whether a session is still ours.',
+  tombstones: 'Sessions ended (logout).',
+  fencedByLogout: 'Answers that left without their session because it was ended meanwhile.',
+  unsynced: 'Answers that left without being stored.',
+  unsyncedLost: 'Changes made during an outage that the store refused afterwards: lost.',
+  tooLarge: 'Sessions over sessions.maxBytes: not stored.',
+  lockTimeouts: 'Session files that stayed locked for too long.',
+  repairs: 'Session files emptied or lost by a fault, for which the stored copy came back.',
+  handoffsIn: 'Sessions that another pod gave up for us.',
+  handoffsOut: 'Sessions given up for another pod.',
+  handoffsCut: 'Hand-offs that did not wait for the last exchange.',
+  writesAfterRelease: 'Exchanges that ended after their session had gone.',
+  fileFaults: 'Session files or notes that could not be written or removed.',
+  unsealable: 'Stored sessions that did not open with our keys.',
+};
+
+/** The keeper's counters and the sizes of what the sidecar holds, for /metrics. */
+export function countSidecar(metrics: Metrics, state: () => SidecarState): void {
+  for (const [name, help] of Object.entries(counterHelp)) {
+    const key = name as keyof KeeperCounters;
+    const snake = name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
+    metrics.gauge({ name: `keeper_${snake}_total`, help }, () => state().keeper?.counters[key] ?? 0);
+  }
+  const sizes = (): Keeper['sizes'] => state().keeper?.sizes ?? { known: 0, unsynced: 0 };
+  metrics.gauge({ name: 'sessions_known', help: 'Sessions this keeper has in memory.' }, () => sizes().known);
+  metrics.gauge({ name: 'sessions_unsynced', help: 'Sessions that wait for the store.' }, () => sizes().unsynced);
+  metrics.gauge(
+    { name: 'client_connections', help: 'Open client connections.' },
+    () => state().proxy?.connections ?? 0,
+  );
+  metrics.gauge({ name: 'exchanges', help: 'Exchanges in flight.' }, () => state().proxy?.inFlight ?? 0);
+  metrics.gauge({ name: 'application_up', help: 'Whether the application accepts connections.' }, () =>
+    state().applicationAccepts ? 1 : 0,
+  );
+}

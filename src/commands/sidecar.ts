@@ -1,0 +1,262 @@
+/**
+ * Role sidecar, put together in the order in which a request meets the parts.
+ *
+ * Must not know signals, files of configuration or exit codes (run.ts), nor how any part works.
+ */
+
+import type { SessionCodec, SessionId } from '../affinity/session-codec.ts';
+import type { SessionView, Window } from '../admin/window.ts';
+import { type Address, formatAddress } from '../base/address.ts';
+import { delay } from '../base/clock.ts';
+import type { SidecarConfig } from '../config/config.ts';
+import { KeeperScope } from '../proxy/keeper-scope.ts';
+import { PerSessionLimit } from '../proxy/per-session.ts';
+import { createProxy, type Proxy } from '../proxy/proxy.ts';
+import { SidecarRole } from '../proxy/sidecar-role.ts';
+import { Keeper } from '../sessions/keeper.ts';
+import { Notes } from '../sessions/notes.ts';
+import { PeerClient } from '../sessions/peer-client.ts';
+import { PeerServer } from '../sessions/peer-server.ts';
+import { SessionDirectory } from '../sessions/session-directory.ts';
+import type { Owner, StoreName } from '../store/contract.ts';
+import type { OpenedStore } from '../store/open-store.ts';
+import { ApplicationWatch } from '../upstream/application-watch.ts';
+import { type Hello, HelloSigner } from '../upstream/hello.ts';
+import { UpstreamPool } from '../upstream/pool.ts';
+import { InternalSigner } from '../upstream/signed-fields.ts';
+import { observeExchanges } from './exchange-observer.ts';
+import { openCodec, openConfiguredStore, openDigest, type ProcessParts } from './process-parts.ts';
+import { readSessionId } from './read-session-id.ts';
+import type { RunningRole } from './running-role.ts';
+import { countSidecar, type SidecarState, sidecarWindow } from './sidecar-window.ts';
+
+export interface SidecarParts extends ProcessParts {
+  /** A store that is open already and shared (`dev`); else the configured one is opened, and closed in the end. */
+  readonly store?: OpenedStore;
+}
+
+/** How often a session directory that can't be used yet is tried again. */
+const directoryRetryMs = 500;
+/** At the very end, for the sessions that were busy until then (rules 34). */
+const stopBoundMs = 1500;
+
+/** What exists only once we know who we are: the uid is beside the notes, in the session directory. */
+interface Assembled {
+  readonly own: Owner;
+  readonly keeper: Keeper;
+  readonly role: SidecarRole;
+  readonly proxy: Proxy;
+  readonly peers: { readonly client: PeerClient; readonly server: PeerServer };
+}
+
+/** Puts the sidecar together; start() opens it. @throws HoldfastError 'bad-configuration'. */
+export function createSidecar(config: SidecarConfig, parts: SidecarParts): RunningRole {
+  return new Sidecar(config, parts);
+}
+
+class Sidecar implements RunningRole {
+  readonly window: Window;
+  readonly #config: SidecarConfig;
+  readonly #parts: SidecarParts;
+  readonly #codec: SessionCodec;
+  readonly #digestOf: (session: SessionId) => string;
+  readonly #nameOf: (session: SessionId) => StoreName;
+  readonly #directory: SessionDirectory;
+  readonly #notes: Notes;
+  readonly #opened: OpenedStore;
+  readonly #application: ApplicationWatch;
+  #assembled: Assembled | undefined;
+  #addresses: readonly Address[] = [];
+  #waitsFor: string | undefined = 'starting';
+  #stopped = false;
+
+  constructor(config: SidecarConfig, parts: SidecarParts) {
+    const { clock, log, metrics } = parts;
+    const { sessions, session, timeouts } = config;
+    this.#config = config;
+    this.#parts = parts;
+    this.#codec = openCodec(config, parts);
+    this.#digestOf = openDigest(config);
+    this.#directory = new SessionDirectory({
+      ...sessions,
+      preset: session.preset,
+      lockMs: timeouts.lockMs,
+      lifetimeMs: session.lifetimeMs,
+      clock,
+    });
+    this.#notes = new Notes({ directory: sessions.notes });
+    this.#opened = parts.store ?? openConfiguredStore(config, parts);
+    const { names } = this.#opened;
+    this.#nameOf = (id) => names.of(id);
+    this.#application = new ApplicationWatch({
+      application: config.application,
+      clock,
+      onChange: (accepts) => {
+        log.info({ application: formatAddress(config.application), accepts }, 'the application was tried');
+        if (this.#assembled !== undefined) this.#assembled.keeper.applicationRefuses = !accepts;
+      },
+    });
+    const state = (): SidecarState => this.#state();
+    this.window = sidecarWindow({
+      config,
+      state,
+      find: (given) => this.#find(given),
+      drain: () => this.#letGo(),
+    });
+    countSidecar(metrics, state);
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#addresses;
+  }
+
+  async start(): Promise<void> {
+    await this.#directoryReady();
+    if (this.#isStopped()) return;
+    const assembled = this.#assemble();
+    const { keeper, proxy, peers, own } = assembled;
+    this.#assembled = assembled;
+    this.#waitsFor = 'waiting for the store';
+    await Promise.all([keeper.start(), this.#application.start()]);
+    keeper.applicationRefuses = !this.#application.accepts;
+    if (this.#isStopped()) return;
+    await peers.server.listen(this.#config.peer.listen);
+    this.#addresses = await proxy.listen();
+    this.#waitsFor = undefined;
+    const addresses = this.#addresses.map(formatAddress);
+    this.#parts.log.info({ addresses, peer: own.peer, pod: own.name, uid: own.uid }, 'sidecar listens');
+  }
+
+  /** The whole sequence of rules 34, for a SIGTERM: owned sessions are served until the end. */
+  async drain(): Promise<void> {
+    this.#stopped = true;
+    if (this.#assembled === undefined) return;
+    const { keeper, proxy } = this.#assembled;
+    await this.#letGo();
+    await proxy.drain();
+    await keeper.stop(stopBoundMs);
+  }
+
+  async close(): Promise<void> {
+    this.kill();
+    if (this.#parts.store === undefined) await this.#opened.store.close();
+  }
+
+  kill(): void {
+    this.#stopped = true;
+    this.#application.stop();
+    if (this.#assembled === undefined) return;
+    const { proxy, peers } = this.#assembled;
+    proxy.destroy();
+    void peers.server.close();
+    void peers.client.close();
+  }
+
+  #assemble(): Assembled {
+    const { clock, log, metrics } = this.#parts;
+    const { timeouts, limits, sessions, session, application, store, listen, trustedProxies } = this.#config;
+    const own = this.#whoWeAre();
+    const secrets = store.keys;
+    const client = new PeerClient({ secrets, timeouts, log });
+    const shared = { clock, log, timeouts, limits, nameOf: this.#nameOf, digestOf: this.#digestOf };
+    const keeper = new Keeper({
+      ...shared,
+      ...sessions,
+      me: own,
+      store: this.#opened.store,
+      health: this.#opened.health,
+      directory: this.#directory,
+      notes: this.#notes,
+      peers: client,
+      lifetimeMs: session.lifetimeMs,
+    });
+    const server = new PeerServer({ ownUid: own.uid, secrets, release: (ask) => keeper.releaseAsked(ask), log });
+    const role = new SidecarRole({
+      ...shared,
+      own,
+      application,
+      gate: keeper,
+      codec: this.#codec,
+      signer: new InternalSigner(secrets),
+      hello: { signer: new HelloSigner(secrets), say: () => this.#hello(own) },
+      scope: new KeeperScope(sessions),
+      perSession: new PerSessionLimit(limits.perSession),
+      sync: sessions.replicate === 'sync',
+    });
+    const proxy = createProxy({
+      role,
+      listen,
+      // Nobody has to learn that a sidecar goes away: its gateways ask the next pod, and Kubernetes knows already.
+      timeouts: { ...timeouts, drainDelayMs: 0 },
+      limits,
+      trustedProxies,
+      clock,
+      observer: observeExchanges(log, metrics),
+      pool: new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs }),
+    });
+    return { own, keeper, role, proxy, peers: { client, server } };
+  }
+
+  /** Owner of sessions, and how other pods reach it: the advertised host, with the port of the first data listener. */
+  #whoWeAre(): Owner {
+    const { pod, peer, listen } = this.#config;
+    const data = formatAddress({ host: peer.advertise.host, port: listen[0].port });
+    return { uid: pod.uid ?? this.#notes.podUid(), name: pod.name, peer: formatAddress(peer.advertise), data };
+  }
+
+  /** The application may make its directory itself, when it starts. */
+  async #directoryReady(): Promise<void> {
+    const { clock, log } = this.#parts;
+    for (let told = false; !this.#isStopped(); told = true) {
+      try {
+        this.#directory.check();
+        this.#notes.check();
+        return;
+      } catch (error) {
+        this.#waitsFor = error instanceof Error ? error.message : String(error);
+        if (!told) log.warn({ why: this.#waitsFor }, 'waiting for the session directory');
+        await delay(clock, directoryRetryMs);
+      }
+    }
+  }
+
+  /** Gives sessions up as they become idle, and goes on answering. */
+  async #letGo(): Promise<void> {
+    if (this.#assembled === undefined) return;
+    this.#assembled.role.closing = true;
+    await this.#assembled.keeper.drain();
+  }
+
+  #hello(own: Owner): Hello {
+    return {
+      name: own.name,
+      uid: own.uid,
+      application: this.#application.accepts ? 'up' : 'down',
+      store: this.#opened.health.state === 'down' ? 'down' : 'up',
+      draining: this.#assembled?.role.closing === true,
+    };
+  }
+
+  async #find(given: string): Promise<SessionView | undefined> {
+    const session = readSessionId(given, this.#codec, this.#config);
+    if (session === undefined || this.#assembled === undefined) return undefined;
+    return { ...(await this.#assembled.keeper.describe(session)) };
+  }
+
+  #state(): SidecarState {
+    const assembled = this.#assembled;
+    return {
+      waitsFor: this.#waitsFor,
+      draining: assembled?.role.closing === true,
+      applicationAccepts: this.#application.accepts,
+      storeState: this.#opened.health.state,
+      uid: assembled?.own.uid ?? '',
+      keeper: assembled?.keeper,
+      proxy: assembled?.proxy,
+    };
+  }
+
+  #isStopped(): boolean {
+    return this.#stopped;
+  }
+}
