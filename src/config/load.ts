@@ -34,8 +34,9 @@ export type Loaded =
 /** Reads everything, reports everything that is wrong at once. Does not throw. */
 export function loadConfig(options: LoadOptions): Loaded {
   const problems: Problem[] = [];
-  const written: Tree = structuredClone(options.base ?? {});
-  if (options.configFile !== undefined) Object.assign(written, readTree(options.configFile, problems));
+  const file = options.configFile === undefined ? {} : readTree(options.configFile, problems);
+  // Spread and not Object.assign, which would take a key named __proto__ for an order.
+  const written: Tree = { ...structuredClone(options.base ?? {}), ...file };
   if (problems.length > 0) return { kind: 'problems', problems };
   applyEnvironment(written, options.environment, problems);
   applyFlags(written, options.set ?? [], problems);
@@ -86,13 +87,15 @@ function ofItsRole(written: Tree, environment: Environment): Tree {
   return Object.fromEntries(Object.entries(written).filter(([name]) => !others.includes(name)));
 }
 
-/** Adds problems that are no consequence of those known: of one key the first counts. */
+/** Adds problems that are no consequence of those known: of one key only the first counts. */
 function add(later: readonly Problem[], problems: Problem[]): void {
-  const known = problems.filter((problem) => problem.path !== '');
-  problems.push(
-    ...later.filter(
-      ({ path, words }) =>
-        !known.some((one) => one.path === path || one.path.startsWith(`${path}[`) || words.includes(one.path)),
-    ),
-  );
+  const known = new Set(problems.map((problem) => keyOf(problem.path)).filter((path) => path !== ''));
+  const isNew = ({ path, words }: Problem): boolean =>
+    !known.has(keyOf(path)) && ![...known].some((other) => other.includes('.') && words.includes(other));
+  problems.push(...later.filter(isNew));
+}
+
+/** `store.key` of `store.key[1]`. */
+function keyOf(path: string): string {
+  return path.replace(/\[.*$/, '');
 }

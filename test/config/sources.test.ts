@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadConfig } from '../../src/config/load.ts';
+import {
+  config,
+  gateway,
+  gatewayConfig,
+  problems,
+  secret,
+  sidecar,
+  sidecarConfig,
+  temporaryFile,
+} from './config-case.ts';
+
+test('the environment wins over the file, a flag over both', () => {
+  const yaml = `${gateway}\nlog: { level: warn, query: true }\ntimeouts: { bodyIdle: 1s }`;
+  const environment = { HOLDFAST_LOG_LEVEL: 'error', HOLDFAST_TIMEOUTS_BODY_IDLE: '2s' };
+  const read = config({ yaml, environment, set: ['log.level=debug'] });
+  assert.deepEqual(read.log, { level: 'debug', access: true, query: true });
+  assert.equal(read.timeouts.bodyIdleMs, 2000);
+});
+
+test('a value from the environment or a flag is YAML', () => {
+  const read = gatewayConfig({
+    yaml: gateway,
+    environment: { HOLDFAST_PODS_STATIC: '[a=10.0.0.1:80, b=10.0.0.2:80]', HOLDFAST_AFFINITY_STRICT: 'true' },
+    set: ['affinity.boundedLoad=1.5', 'health={ interval: 5s }'],
+  });
+  assert.deepEqual(
+    read.pods.static.map((pod) => pod.name),
+    ['a', 'b'],
+  );
+  assert.equal(read.affinity.strict, true);
+  assert.equal(read.affinity.boundedLoad, 1.5);
+  assert.equal(read.health.intervalMs, 5000);
+});
+
+test("a variable of no key's name is ignored, such as those that Kubernetes injects for a Service", () => {
+  const environment = {
+    HOLDFAST_PORT: 'tcp://10.0.0.1:80',
+    HOLDFAST_SERVICE_HOST: '10.0.0.1',
+    HOLDFAST_PORT_80_TCP: 'x',
+  };
+  assert.deepEqual(problems({ yaml: gateway, environment }), []);
+});
+
+test('the whole configuration can come from the environment', () => {
+  const loaded = loadConfig({
+    environment: {
+      HOLDFAST_ROLE: 'gateway',
+      HOLDFAST_SESSION_PRESET: 'php',
+      HOLDFAST_STORE_URL: 'redis://redis',
+      HOLDFAST_STORE_KEY: '12345678901234567890',
+      HOLDFAST_PODS_STATIC: 'a=10.0.0.1:80',
+    },
+  });
+  assert.equal(loaded.kind, 'config');
+  assert.equal(loaded.config.store.keys?.[0].toString(), '12345678901234567890');
+});
+
+test("a variable that the file names as a secret's source does not replace the key of the same name", () => {
+  const yaml = gateway.replace(`"${secret}"`, '[env:NEW_KEY, env:HOLDFAST_STORE_KEY], nameKey: env:NEW_KEY');
+  const environment = { NEW_KEY: 'n'.repeat(20), HOLDFAST_STORE_KEY: 'o'.repeat(20) };
+  const read = config({ yaml, environment });
+  assert.deepEqual(read.store.keys?.map(String), ['n'.repeat(20), 'o'.repeat(20)]);
+});
+
+test('a secret from the environment is taken as it is, whatever YAML would make of it', () => {
+  for (const value of [
+    '0123456789012345',
+    'yes # and a comment',
+    '*alias-that-is-none',
+    '{not a mapping!!!!!',
+    'null            x',
+  ]) {
+    const read = config({ yaml: gateway.replace(/, key: "[^"]*"/, ''), environment: { HOLDFAST_STORE_KEY: value } });
+    assert.equal(read.store.keys?.[0].toString(), value);
+  }
+});
+
+test('env: and file: are followed, and a line feed at the end of a file is not part of it', () => {
+  const file = temporaryFile('from-a-file-0123456789\n');
+  const read = sidecarConfig({
+    yaml: sidecar.replace(`"${secret}"`, `"file:${file}"`).replace('pod-a', 'env:POD_NAME'),
+    environment: { POD_NAME: 'pod-from-env' },
+  });
+  assert.equal(read.store.keys[0].toString(), 'from-a-file-0123456789');
+  assert.equal(read.pod.name, 'pod-from-env');
+});
+
+test('a reference that leads nowhere is one problem that names the variable or the file', () => {
+  const yaml = sidecar.replace(`"${secret}"`, 'env:NO_SUCH').replace('pod-a', 'file:/nowhere/at/all');
+  assert.deepEqual(problems({ yaml, environment: { NO_SUCH: '' } }), [
+    'pod.name: the file /nowhere/at/all can not be read: there is no such file',
+    'store.key: the environment variable NO_SUCH is empty',
+  ]);
+  assert.deepEqual(problems({ yaml: gateway.replace(`"${secret}"`, '[env:NO_SUCH]') }), [
+    'store.key[0]: the environment variable NO_SUCH is not set',
+  ]);
+});
+
+test("what the other role's sections refer to need not exist, but their keys have to", () => {
+  assert.deepEqual(problems({ yaml: `${gateway}\npod: { name: env:POD_NAME, uid: env:POD_UID }` }), []);
+  assert.deepEqual(problems({ yaml: `${gateway}\nsessions: { directry: /x }` }), [
+    'sessions.directry: is no key of the configuration; did you mean sessions.directory?',
+  ]);
+});
+
+test('JSON is a configuration file', () => {
+  const json = {
+    role: 'gateway',
+    session: { preset: 'php' },
+    store: { key: secret },
+    pods: { static: ['a=1.2.3.4:80'] },
+  };
+  assert.equal(config({ yaml: JSON.stringify(json) }).role, 'gateway');
+});
+
+test('a file that is missing, no YAML, or no mapping is a problem of its own', () => {
+  const missing = loadConfig({ configFile: '/nowhere/holdfast.yaml', environment: {} });
+  assert.deepEqual(missing, {
+    kind: 'problems',
+    problems: [{ path: '', words: '/nowhere/holdfast.yaml can not be read: there is no such file' }],
+  });
+  for (const [yaml, words] of [
+    ['role: [', /is not YAML: \w+ in line 1/],
+    ['- a\n- b', /does not hold a mapping/],
+    ['role: gateway\nrole: sidecar', /is not YAML: DUPLICATE_KEY in line 2/],
+  ] as const) {
+    const found = problems({ yaml });
+    assert.equal(found.length, 1);
+    assert.match(found[0] ?? '', words);
+  }
+});
+
+test('a flag that is no path=value, or names no key, is a problem', () => {
+  assert.deepEqual(problems({ yaml: gateway, set: ['log.level', 'timeouts.haed=3s'] }), [
+    '--set needs path=value, such as log.level=debug',
+    'timeouts.haed: is no key of the configuration; did you mean timeouts.head?',
+  ]);
+});
+
+test("a YAML document can not reach an object's prototype", () => {
+  const found = problems({ yaml: `${gateway}\n__proto__: { polluted: true }\nlog: { __proto__: { level: debug } }` });
+  assert.equal(found.length, 2);
+  assert.equal(Object.hasOwn(Object.prototype, 'polluted'), false);
+});
