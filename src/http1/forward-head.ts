@@ -6,7 +6,7 @@
  */
 
 import { type Field, trait } from './fields.ts';
-import { type AddedField, keptLines, line } from './kept-lines.ts';
+import { type AddedField, checked, keptLines, line } from './kept-lines.ts';
 import type { RequestHead } from './request-head.ts';
 
 export type { AddedField } from './kept-lines.ts';
@@ -47,11 +47,13 @@ export function forwardRequestHead(head: RequestHead, forwarding: RequestForward
   else if (framing.kind === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
   else if ((seen & trait.contentLength) !== 0) text += 'Content-Length: 0\r\n';
   const cookie = forwarding.cookie === undefined ? head.cookie : forwarding.cookie;
-  if (cookie !== undefined && cookie !== null) text += line('Cookie', cookie);
+  if (cookie !== undefined && cookie !== null) {
+    text += `Cookie: ${cookie === head.cookie ? cookie : checked(cookie)}\r\n`;
+  }
   if (upgrade !== undefined) text += `Connection: upgrade\r\nUpgrade: ${upgrade}\r\n`;
   text += origin(head, forwarding, seen);
   const requestId = forwarding.forwarded === 'replace' ? undefined : believedId(fields, seen);
-  text += line('X-Request-ID', requestId ?? forwarding.requestId);
+  text += `X-Request-ID: ${requestId ?? checked(forwarding.requestId)}\r\n`;
   for (const [name, value] of forwarding.added) text += line(name, value);
   return `${text}\r\n`;
 }
@@ -71,9 +73,8 @@ const writtenAnew =
 function origin(head: RequestHead, { forwarded, client }: RequestForwarding, seen: number): string {
   if (forwarded === 'keep') return '';
   const trusted = forwarded === 'append' ? seen : 0;
-  let addresses = client.address;
-  if ((trusted & trait.forwardedFor) !== 0) addresses = `${valuesOf(head.fields, trait.forwardedFor)}${addresses}`;
-  let text = line('X-Forwarded-For', addresses);
+  const before = (trusted & trait.forwardedFor) === 0 ? '' : valuesOf(head.fields, trait.forwardedFor);
+  let text = `X-Forwarded-For: ${before}${checked(client.address)}\r\n`;
   if ((trusted & trait.forwardedProto) === 0) text += `X-Forwarded-Proto: ${client.secure ? 'https' : 'http'}\r\n`;
   if ((trusted & trait.forwardedHost) === 0 && head.host !== '') text += `X-Forwarded-Host: ${head.host}\r\n`;
   return text;

@@ -11,8 +11,8 @@
  */
 
 import type { CloseReason } from '../base/close-reasons.ts';
-import { asciiLower, COLON, CR, HTAB, LF, SP, valueByte } from './grammar.ts';
-import { classBits, nameByteClass, nameTrie, rootNode, usualByte, usualNames } from './usual-names.ts';
+import { asciiLower, COLON, CR, HTAB, LF, SP, tokenLower, valueByte } from './grammar.ts';
+import { usualNameAt, usualNames } from './usual-names.ts';
 import { type Field, traitsOf } from './fields.ts';
 
 /** Limits of one head. 0 means no limit of that kind, within the ceilings below. */
@@ -35,10 +35,9 @@ export const headBytesCeiling = 262_144;
 /** Where `limits.fields` is 0, and at most. */
 export const fieldsCeiling = 1000;
 
-const placeWords = 6;
+const placeWords = 5;
 /**
- * For each field: start and end of its name, start and end of its value, the trie's node for its name, and bits
- * that are set where the name is spelled otherwise than usual.
+ * For each field: start and end of its name, start and end of its value, what `usualNameAt` says of its name.
  */
 const places = new Int32Array(fieldsCeiling * placeWords);
 
@@ -72,15 +71,7 @@ export function scanFieldLines(
   let count = 0;
   for (;;) {
     const nameStart = at;
-    let node = rootNode;
-    let unusual = 0;
-    for (; at < limit; at++) {
-      const byte = bytes[at]!;
-      const byteClass = nameByteClass[byte]!;
-      if (byteClass === 0) break;
-      node = nameTrie[(node << classBits) | byteClass]!;
-      unusual |= usualByte[node]! ^ byte;
-    }
+    while (at < limit && tokenLower[bytes[at]!] !== 0) at++;
     if (at >= limit) return stopScan(at, undefined);
     if (at === nameStart && bytes[at] === CR) {
       if (at + 1 >= limit) return stopScan(at, undefined);
@@ -106,8 +97,7 @@ export function scanFieldLines(
     places[place + 1] = nameEnd;
     places[place + 2] = valueStart;
     places[place + 3] = valueEnd;
-    places[place + 4] = node;
-    places[place + 5] = unusual;
+    places[place + 4] = usualNameAt(bytes, nameStart, nameEnd);
     count++;
     at += 2;
   }
@@ -128,8 +118,9 @@ export function fieldsOf(text: string, textStart: number): Field[] {
     const nameEnd = places[place + 1]! - textStart;
     const valueStart = places[place + 2]! - textStart;
     const valueEnd = places[place + 3]! - textStart;
-    const usual = usualNames[places[place + 4]!];
-    const name = usual === undefined || places[place + 5] !== 0 ? text.substring(start, nameEnd) : usual.name;
+    const found = places[place + 4]!;
+    const usual = usualNames[found >> 1];
+    const name = usual === undefined || (found & 1) === 1 ? text.substring(start, nameEnd) : usual.name;
     const lower = usual === undefined ? asciiLower(name) : usual.lower;
     const traits = usual === undefined ? traitsOf(lower) : usual.traits;
     const value = text.substring(valueStart, valueEnd);

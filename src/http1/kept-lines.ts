@@ -59,6 +59,12 @@ function namedByConnection(fields: readonly Field[]): readonly string[] | undefi
  * @throws AssertionError where it would not be exactly one legal line: our mistake, never a peer's
  */
 export function line(name: string, value: string): string {
-  assert(isTokenText(name) && isFieldValue(value), `not a field line: ${JSON.stringify(name)}`);
-  return `${name}: ${value}\r\n`;
+  assert(isTokenText(name), `not a field name: ${JSON.stringify(name)}`);
+  return `${name}: ${checked(value)}\r\n`;
+}
+
+/** The value. @throws AssertionError where it can not stand in a field line: our mistake, never a peer's */
+export function checked(value: string): string {
+  assert(isFieldValue(value), 'a field value of ours is not legal');
+  return value;
 }

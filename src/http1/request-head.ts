@@ -7,7 +7,7 @@
 import type { CloseReason } from '../base/close-reasons.ts';
 import { type Field, trait } from './fields.ts';
 import { type Framing, requestFraming } from './framing.ts';
-import { asciiLower, CR, LF, listMembers, SP, targetByte, tokenLower } from './grammar.ts';
+import { CR, LF, listMembers, SP, targetByte, tokenLower } from './grammar.ts';
 import {
   effectiveFields,
   effectiveHeadBytes,
@@ -46,6 +46,10 @@ export interface RequestHead {
 /** Empty lines that a client may send before its request line (RFC 9112 section 2.2 asks for one at least). */
 const leadingLinesMax = 8;
 
+const SLASH = 47;
+/** CONNECT's first letter. */
+const capitalC = 67;
+
 /** The request line of one call; one object for all. */
 const line = {
   start: 0,
@@ -53,7 +57,8 @@ const line = {
   targetStart: 0,
   targetEnd: 0,
   minor: 0 as 0 | 1,
-  target: undefined as Target | undefined,
+  /** Undefined: the target is in origin-form. */
+  form: undefined as Target | undefined,
 };
 
 /**
@@ -104,9 +109,14 @@ function scanRequestLine(
   line.targetEnd = at++;
   const versionEnd = scanVersion(bytes, at, limit);
   if (versionEnd === -1) return -1;
-  const method = bytes.toString('latin1', line.start, line.methodEnd);
-  line.target = readTarget(method, bytes.toString('latin1', line.targetStart, line.targetEnd));
-  return line.target.kind === 'bad' ? stopScan(versionEnd - 1, 'bad-target') : versionEnd;
+  // Almost every target is in origin-form, and needs no text to be made before the head is complete.
+  line.form = undefined;
+  if (bytes[line.targetStart] !== SLASH || bytes[line.start] === capitalC) {
+    const method = bytes.toString('latin1', line.start, line.methodEnd);
+    line.form = readTarget(method, bytes.toString('latin1', line.targetStart, line.targetEnd));
+    if (line.form.kind === 'bad') return stopScan(versionEnd - 1, 'bad-target');
+  }
+  return versionEnd;
 }
 
 function targetFault(byte: number): CloseReason {
@@ -141,12 +151,13 @@ function judge(
   text: string,
   { fields, end, limits }: { fields: Field[]; end: number; limits: HeadLimits },
 ): HeadStep<RequestHead> {
-  const { minor, target } = line;
+  const { start, minor, form } = line;
   const facts = gather(fields);
   if (facts.hosts > 1 || (facts.hosts === 0 && minor === 1) || !isAuthority(facts.host)) return refused('bad-host');
   const framing = requestFraming(fields, minor);
   if (framing.kind === 'refused') return framing;
-  if (target?.kind !== 'target') return refused('connect-refused');
+  if (form?.kind === 'authority') return refused('connect-refused');
+  const absolute = form?.kind === 'target' ? form : undefined;
   if (
     framing.kind === 'length' &&
     limits.bodyBytes !== undefined &&
@@ -162,10 +173,10 @@ function judge(
   const persistent =
     minor === 1 ? !connection.includes('close') : connection.includes('keep-alive') && !connection.includes('close');
   const head: RequestHead = {
-    method: text.substring(0, line.methodEnd - line.start),
-    target: target.target,
+    method: text.substring(0, line.methodEnd - start),
+    target: absolute?.target ?? text.substring(line.targetStart - start, line.targetEnd - start),
     minor,
-    host: target.authority ?? facts.host,
+    host: absolute?.authority ?? facts.host,
     fields,
     source: text,
     framing,
@@ -223,12 +234,4 @@ function offered(upgrade: string | undefined): string | undefined {
   return listMembers(upgrade).some((protocol) => protocol.startsWith('h2c') || protocol.startsWith('http/'))
     ? undefined
     : upgrade;
-}
-
-/** Whether the option is among a message's Connection options, compared in ASCII lower case. */
-export function connectionNames(fields: readonly Field[], option: string): boolean {
-  return fields.some(
-    ({ traits = 0, value }) =>
-      (traits & trait.connection) !== 0 && asciiLower(value).includes(option) && listMembers(value).includes(option),
-  );
 }

@@ -1,12 +1,10 @@
 /**
- * The names that are met often, as a trie over bytes: the loop that checks a name's bytes walks it, and knows at the
- * colon which name it was, without making, folding or hashing any text.
+ * The names that are met often, found by their bytes: no text is made, folded or hashed for them.
  *
- * Must not know lines. The trie is fixed when the process starts; no client adds to it. Names that are not in it
+ * Must not know lines. The table is fixed when the process starts; no client adds to it. Names that are not in it
  * are as legal as the others, only slower.
  */
 
-import assert from 'node:assert/strict';
 import { traitsOf } from './fields.ts';
 import { asciiLower, tokenLower } from './grammar.ts';
 
@@ -31,55 +29,56 @@ Upgrade-Insecure-Requests User-Agent Vary Via Warning WWW-Authenticate X-Content
 X-Forwarded-For X-Forwarded-Host X-Forwarded-Port X-Forwarded-Proto X-Frame-Options X-Inertia X-Livewire X-Powered-By
 X-Real-IP X-Request-ID X-Requested-With X-XSRF-TOKEN X-XSS-Protection traceparent tracestate`.split(/\s+/);
 
-/** The class that several characters share; so no usual name may have one of them. */
-const otherClass = 28;
+/** The names by number; number 0 is none. */
+export const usualNames: readonly (UsualName | undefined)[] = [
+  undefined,
+  ...names.map((name) => ({ name, lower: asciiLower(name), traits: traitsOf(asciiLower(name)) })),
+];
 
-/** 0 where a byte is no tchar, 1 to 26 for a letter, 27 for "-", 28 (`otherClass`) for every other tchar. */
-export const nameByteClass: Uint8Array = tokenLower.map((lower) => {
-  if (lower === 0) return 0;
-  if (lower >= 97 && lower <= 122) return lower - 96;
-  return lower === 45 ? 27 : otherClass;
-});
+const letters = Buffer.from(names.join(''), 'latin1');
+const lowerLetters = letters.map((byte) => tokenLower[byte]!);
+/** By number: where its letters begin, and how many they are. */
+const offsets = new Uint16Array(names.length + 1);
+const lengths = new Uint8Array(names.length + 1);
+/** Names in one slot are a chain: the slot's first number, then each number's next one, 0 at the end. */
+const slotMask = 511;
+const firstInSlot = new Uint8Array(slotMask + 1);
+const nextInSlot = new Uint8Array(names.length + 1);
 
-/** A node's children are `nameTrie[(node << classBits) | class]`; node 1 is the root, node 0 "no usual name". */
-export const classBits = 5;
-export const rootNode = 1;
-
-const nodesMax = 1 + names.reduce((sum, name) => sum + name.length, 1);
-export const nameTrie = new Uint16Array(nodesMax << classBits);
-/** The byte by which the usual spelling reaches a node. Names that share a beginning share its spelling. */
-export const usualByte = new Uint8Array(nodesMax);
-/** The name that ends at a node. */
-export const usualNames: readonly (UsualName | undefined)[] = plant();
-
-function plant(): (UsualName | undefined)[] {
-  const ends = new Array<UsualName | undefined>(nodesMax).fill(undefined);
-  let nodes = rootNode + 1;
-  for (const name of names) {
-    let node = rootNode;
-    for (const byte of Buffer.from(name, 'latin1')) {
-      const byteClass = nameByteClass[byte]!;
-      assert(byteClass > 0 && byteClass < otherClass, 'a usual name has letters and "-" only');
-      const edge = (node << classBits) | byteClass;
-      if (nameTrie[edge] === 0) {
-        nameTrie[edge] = nodes;
-        usualByte[nodes++] = byte;
-      }
-      node = nameTrie[edge]!;
-    }
-    const lower = asciiLower(name);
-    // The spelling that the nodes know, so that a name found without a difference is spelled exactly so.
-    ends[node] = { name: spelling(lower), lower, traits: traitsOf(lower) };
-  }
-  return ends;
+let offset = 0;
+for (const [index, name] of names.entries()) {
+  const number = index + 1;
+  offsets[number] = offset;
+  lengths[number] = name.length;
+  const slot = slotOf(letters, offset, offset + name.length);
+  offset += name.length;
+  nextInSlot[number] = firstInSlot[slot]!;
+  firstInSlot[slot] = number;
 }
 
-function spelling(lower: string): string {
-  let node = rootNode;
-  return String.fromCharCode(
-    ...Array.from(lower, (character) => {
-      node = nameTrie[(node << classBits) | nameByteClass[character.charCodeAt(0)]!]!;
-      return usualByte[node]!;
-    }),
-  );
+/** Three bytes and the length tell the usual names apart well enough: chains are short, and fixed. */
+function slotOf(bytes: Buffer, start: number, end: number): number {
+  const length = end - start;
+  const first = tokenLower[bytes[start]!]!;
+  const middle = tokenLower[bytes[start + (length >> 1)]!]!;
+  const last = tokenLower[bytes[end - 1]!]!;
+  return (first * 7 + middle * 31 + last * 67 + length * 13) & slotMask;
+}
+
+/**
+ * The usual name that stands at `bytes[start..end)`, which must be a token.
+ * @returns twice its number, and 1 more if it is spelled otherwise; 0 for any other name
+ */
+export function usualNameAt(bytes: Buffer, start: number, end: number): number {
+  const length = end - start;
+  for (let number = firstInSlot[slotOf(bytes, start, end)]!; number !== 0; number = nextInSlot[number]!) {
+    if (lengths[number] !== length) continue;
+    const known = offsets[number]!;
+    let at = 0;
+    while (at < length && letters[known + at] === bytes[start + at]) at++;
+    if (at === length) return number * 2;
+    while (at < length && lowerLetters[known + at] === tokenLower[bytes[start + at]!]) at++;
+    if (at === length) return number * 2 + 1;
+  }
+  return 0;
 }
