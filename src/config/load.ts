@@ -56,12 +56,13 @@ export function loadConfig(options: LoadOptions): Loaded {
 function readKeys(tree: Tree, written: Tree, problems: Problem[]): Keys | undefined {
   const whole = schema.safeParse(tree);
   if (whole.success) return whole.data;
-  for (const issue of whole.error.issues) {
-    const words =
-      issue.code === 'invalid_type' && issue.expected === 'object' ? 'is not a mapping of keys' : issue.message;
-    add([valueProblem(written, issue.path, words)], problems);
-    leaveOut(tree, issue.path.map(String));
-  }
+  const { issues } = whole.error;
+  const found = issues.map((issue) => {
+    const isBranch = issue.code === 'invalid_type' && issue.expected === 'object';
+    return valueProblem(written, issue.path, isBranch ? 'is not a mapping of keys' : issue.message);
+  });
+  add(found, problems);
+  for (const issue of issues) leaveOut(tree, issue.path.map(String));
   // Without its role nothing that depends on it can be said.
   return problems.some((problem) => problem.path === 'role') ? undefined : schema.safeParse(tree).data;
 }
