@@ -38,12 +38,12 @@ export function findCookie(line: string, name: string, reader: CookieReader): st
  */
 export function someCookie(line: string, most: number, visit: (name: string, value: string) => boolean): boolean {
   let left = most;
+  let equals = -1;
   for (let start = 0; start < line.length && left > 0; left--) {
     let end = line.indexOf(';', start);
     if (end === -1) end = line.length;
-    const equals = line.indexOf('=', start);
-    if (equals !== -1 && equals < end && visit(trimmed(line, start, equals), trimmed(line, equals + 1, end)))
-      return true;
+    equals = nextEquals(line, equals, start);
+    if (equals < end && visit(trimmed(line, start, equals), trimmed(line, equals + 1, end))) return true;
     start = end + 1;
   }
   return false;
@@ -61,7 +61,7 @@ export function withoutCookie(line: string, name: string): string | null | undef
     let end = line.indexOf(';', start);
     if (end === -1) end = line.length;
     if (trimmedValue(line, name, start, end) === undefined) {
-      const kept = trimmed(line, start, end);
+      const kept = line.slice(skipSpace(line, start, end), end);
       if (kept !== '') rest = rest === '' ? kept : `${rest}; ${kept}`;
     } else {
       removed = true;
@@ -69,7 +69,9 @@ export function withoutCookie(line: string, name: string): string | null | undef
     start = end + 1;
   }
   if (!removed) return undefined;
-  return rest === '' ? null : rest;
+  if (rest === '') return null;
+  // White space at a value's end counts in PHP, but not at the end of a field.
+  return isSpace(rest.charCodeAt(rest.length - 1)) ? `${rest};` : rest;
 }
 
 /**
@@ -101,16 +103,17 @@ function trimmedValue(line: string, name: string, start: number, end: number): s
 /** The first cookie of the name, unless a later one is an array: that replaces a value, and nothing replaces it. */
 function findPhpCookie(line: string, name: string): string | undefined {
   let found: string | undefined;
+  let equals = -1;
   for (let start = 0; start < line.length;) {
     let end = line.indexOf(';', start);
     if (end === -1) end = line.length;
     const at = skipSpace(line, start, end);
-    let equals = line.indexOf('=', at);
-    if (equals === -1 || equals > end) equals = end;
-    const kind = equals - at === name.length && line.startsWith(name, at) ? 'same' : phpName(line, name, at, equals);
+    equals = nextEquals(line, equals, at);
+    const to = Math.min(equals, end);
+    const kind = to - at === name.length && line.startsWith(name, at) ? 'same' : phpName(line, name, at, to);
     if (kind === 'array') return '';
-    if (kind === 'same') {
-      found ??= line.slice(equals + 1, end);
+    if (kind === 'same' && found === undefined) {
+      found = line.slice(to + 1, end);
       if (!line.includes('[', end)) return found;
     }
     start = end + 1;
@@ -137,6 +140,16 @@ function phpName(line: string, name: string, at: number, end: number): 'same' | 
     if (index === name.length || code !== name.charCodeAt(index)) return 'other';
   }
   return 'other';
+}
+
+/**
+ * The first '=' at or after `from`, the line's length where there is none. `known` is the answer for an earlier place:
+ * a line of thousands of nameless cookies is searched once, not once for each.
+ */
+function nextEquals(line: string, known: number, from: number): number {
+  if (known >= from) return known;
+  const equals = line.indexOf('=', from);
+  return equals === -1 ? line.length : equals;
 }
 
 function trimmed(line: string, start: number, end: number): string {

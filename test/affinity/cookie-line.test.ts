@@ -143,12 +143,18 @@ test('stripping removes every cookie of the name and nothing else', () => {
 });
 
 test('what is left after stripping reads the same to every reader', () => {
-  const part = fc.tuple(fc.constantFrom('a', 'hf', 'b', 'hf2', ' hf'), fc.constantFrom('', '=', '=1', '=2; x'));
+  const part = fc.tuple(
+    fc.constantFrom('a', 'hf', 'b', 'hf2', ' hf'),
+    fc.constantFrom('', '=', '=1', '=2; x', '=3 ', ' = 4 ', ';', '[', '[]='),
+  );
   fc.assert(
     fc.property(fc.array(part, { maxLength: 8 }), fc.constantFrom('a', 'b', 'hf2'), (parts, name) => {
-      const line = parts.map((each) => each.join('')).join('; ');
+      const line = parts
+        .map((each) => each.join(''))
+        .join('; ')
+        .trim();
       const stripped = withoutCookie(line, 'hf');
-      const rest = stripped === undefined ? line : (stripped ?? '');
+      const rest = stripped === undefined ? line : (stripped ?? '').trim();
       assert.equal(findCookie(rest, 'hf', 'first'), undefined);
       for (const reader of ['php', 'first', 'last'] as const) {
         assert.equal(findCookie(rest, name, reader), findCookie(line, name, reader));

@@ -102,7 +102,9 @@ function decrypted(payload: Payload, { key, bits }: LaravelKey): string | undefi
 
 function isMacRight(payload: Payload, key: KeyObject): boolean {
   const given = Buffer.from(payload.mac, 'latin1');
-  const right = createHmac('sha256', key).update(payload.iv).update(payload.value).digest('hex');
+  const right = createHmac('sha256', key)
+    .update(payload.iv + payload.value)
+    .digest('hex');
   return given.length === right.length && timingSafeEqual(given, Buffer.from(right, 'latin1'));
 }
 
