@@ -45,7 +45,11 @@ const rows = {
   // What an upstream did.
   'upstream-refused': { side: 'upstream', status: 502, words: 'No pod took the connection.' },
   'upstream-connect-timeout': { side: 'upstream', status: 504, words: 'Connecting to the pod took too long.' },
-  'upstream-reset': { side: 'upstream', status: 502, words: 'The pod closed the connection before its answer was complete.' },
+  'upstream-reset': {
+    side: 'upstream',
+    status: 502,
+    words: 'The pod closed the connection before its answer was complete.',
+  },
   'upstream-bad-response': { side: 'upstream', status: 502, words: 'The pod sent a malformed response.' },
   'upstream-response-timeout': { side: 'upstream', status: 504, words: 'The pod did not answer in time.' },
   'upstream-body-timeout': { side: 'upstream', status: 504, words: "The pod's answer stopped." },
@@ -74,3 +78,8 @@ const rows = {
 export type CloseReason = keyof typeof rows;
 
 export const closeReasons: Readonly<Record<CloseReason, CloseReasonRow>> = rows;
+
+/** Whether a word that came from elsewhere names a row. */
+export function isCloseReason(word: string): word is CloseReason {
+  return Object.hasOwn(rows, word);
+}

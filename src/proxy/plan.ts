@@ -107,6 +107,11 @@ export interface Plan {
   answered(head: ResponseHead, candidate: Candidate): Answered;
   /** Called once when the answer has arrived whole and `hold` was not 'none'. Must not throw or reject. */
   settle(): Verdict | Promise<Verdict>;
+  /**
+   * Asked after a verdict `fencedByLogout`, for each Set-Cookie value of the answer and of the fields added to it:
+   * whether it is the session's or the pin's and stays behind (rules 16). Absent: none does.
+   */
+  fences?(setCookie: string): boolean;
   /** Called exactly once for each plan, last of all. */
   finish(end: ExchangeEnd): void;
   /** For the access line; read at finish. */

@@ -1,0 +1,344 @@
+/**
+ * One client connection: reads request heads, runs one exchange after another, answers what is not legal HTTP,
+ * and closes so that the client can still read why.
+ *
+ * The next request is not begun before the last byte of the previous answer has left (rules 13): what a
+ * pipelining client sent in the meantime, at most one read, waits here, and nothing more is read.
+ *
+ * Must not know pods, sessions or where an exchange goes.
+ */
+
+import type { Socket } from 'node:net';
+
+import type { CloseReason } from '../base/close-reasons.ts';
+import { Deadline } from '../base/deadline.ts';
+import { writePieces, writeWithHead } from '../base/write-with-head.ts';
+import { HeadBuffer } from '../http1/head-buffer.ts';
+import { readRequestHead, type HeadStep, type RequestHead } from '../http1/request-head.ts';
+import type { ClientNext, ClientSide, ClientUser } from './client-side.ts';
+import { Exchange } from './exchange.ts';
+import { refusal, statusOf } from './own-answer.ts';
+import type { ClientPeer } from './plan.ts';
+import type { ProxyContext } from './proxy-context.ts';
+
+/** 'idle': between requests, no byte of the next one read. 'used': an exchange or a tunnel has the connection. */
+type State = 'idle' | 'head' | 'used' | 'lingering' | 'closed';
+
+/** How long, and how much, a client may still send to a connection that we have ended. */
+const lingerMs = 5_000;
+const lingerBytesMax = 262_144;
+
+export interface ClientConnectionOptions {
+  readonly context: ProxyContext;
+  readonly peer: ClientPeer;
+  /** The connection is over; called once. */
+  readonly closed: (connection: ClientConnection) => void;
+}
+
+export class ClientConnection implements ClientSide {
+  readonly peer: ClientPeer;
+  readonly deadline: Deadline;
+  readonly #socket: Socket;
+  readonly #context: ProxyContext;
+  readonly #closed: (connection: ClientConnection) => void;
+  readonly #head: HeadBuffer;
+  readonly #readHead: (bytes: Buffer, from: number) => HeadStep<RequestHead>;
+  #state: State = 'idle';
+  #user: ClientUser | undefined;
+  /** Read, but not yet looked at: the beginning of the next request. */
+  #unread: Buffer | undefined;
+  #halfClosed = false;
+  #advancing = false;
+  #lingered = 0;
+
+  constructor(socket: Socket, options: ClientConnectionOptions) {
+    const { context, peer } = options;
+    this.#socket = socket;
+    this.#context = context;
+    this.#closed = options.closed;
+    this.peer = peer;
+    this.#head = new HeadBuffer(context.limits);
+    this.#readHead = (bytes, from) => readRequestHead(bytes, from, context.limits);
+    const guard = (action: () => void) => () => this.#guarded(action);
+    this.deadline = new Deadline(
+      context.clock,
+      guard(() => this.#deadlinePassed()),
+    );
+    this.deadline.set(context.timeouts.headMs);
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    socket.on(
+      'end',
+      guard(() => this.#onEnd()),
+    );
+    socket.on(
+      'drain',
+      guard(() => this.#user?.clientDrained()),
+    );
+    // 'close' always follows and does the work.
+    socket.on('error', () => undefined);
+    socket.on(
+      'close',
+      guard(() => this.#onClose()),
+    );
+  }
+
+  /** No request has begun, none is being served. */
+  get idle(): boolean {
+    return this.#state === 'idle';
+  }
+
+  get halfClosed(): boolean {
+    return this.#halfClosed;
+  }
+
+  get waitingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(data: Buffer | string): boolean {
+    if (this.#state === 'closed') return true;
+    return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data);
+  }
+
+  writeWithHead(head: string, pieces: readonly Buffer[]): boolean {
+    return this.#state === 'closed' || writeWithHead(this.#socket, head, pieces);
+  }
+
+  writePieces(pieces: readonly Buffer[]): boolean {
+    return this.#state === 'closed' || writePieces(this.#socket, pieces);
+  }
+
+  whenFlushed(done: () => void): void {
+    if (this.#state === 'closed' || this.#socket.writableLength === 0) done();
+    else this.#socket.write('', 'latin1', () => done());
+  }
+
+  end(): void {
+    if (this.#state !== 'closed') this.#socket.end();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#unread === undefined) this.#socket.resume();
+  }
+
+  handOver(user: ClientUser): void {
+    this.#user = user;
+    const unread = this.#unread;
+    if (unread === undefined) return;
+    this.#unread = undefined;
+    this.#keepRest(unread, user.clientData(unread, 0));
+    this.resume();
+  }
+
+  exchangeEnded(next: ClientNext): void {
+    this.#user = undefined;
+    if (this.#state === 'closed') return;
+    switch (next) {
+      case 'next':
+        this.#nextRequest();
+        return;
+      case 'close':
+        this.#linger();
+        return;
+      case 'cut':
+        this.#socket.destroy();
+        return;
+      case 'reset':
+        this.#socket.resetAndDestroy();
+        return;
+    }
+  }
+
+  /** Closes the connection if it is between requests (drain). */
+  closeIfIdle(): void {
+    if (this.#state === 'idle') this.#linger();
+  }
+
+  /** Closes at once, whatever is going on; by RST where something was. */
+  destroy(): void {
+    const wasUsed = this.#state === 'used';
+    this.#user?.abort('shutting-down');
+    if (wasUsed) this.#socket.resetAndDestroy();
+    // What has been answered is on its way: a RST would take it back.
+    else this.#socket.destroy();
+  }
+
+  #onData(bytes: Buffer): void {
+    try {
+      this.#read(bytes);
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  #read(bytes: Buffer): void {
+    switch (this.#state) {
+      case 'idle':
+      case 'head':
+        this.#unread = bytes;
+        this.#advance();
+        return;
+      case 'used':
+        this.#keepRest(bytes, this.#user?.clientData(bytes, 0) ?? 0);
+        return;
+      case 'lingering':
+        this.#lingered += bytes.length;
+        if (this.#lingered > lingerBytesMax) this.#socket.destroy();
+        return;
+      case 'closed':
+        return;
+    }
+  }
+
+  /** Keeps what a user did not take for the next request; nothing more is read until then. */
+  #keepRest(bytes: Buffer, from: number): void {
+    if (from >= bytes.length || this.#state !== 'used') return;
+    this.#unread = from === 0 ? bytes : bytes.subarray(from);
+    this.#socket.pause();
+  }
+
+  /** Runs request after request while there are bytes for it. A loop, since an exchange may end within its start. */
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    while (this.#unread !== undefined && (this.#state === 'idle' || this.#state === 'head')) {
+      const bytes = this.#unread;
+      this.#unread = undefined;
+      this.#readRequest(bytes);
+    }
+    this.#advancing = false;
+  }
+
+  #readRequest(bytes: Buffer): void {
+    const step = this.#head.step(bytes, 0, this.#readHead);
+    switch (step.kind) {
+      case 'more':
+        if (this.#state === 'head') return;
+        this.#state = 'head';
+        this.deadline.set(this.#context.timeouts.headMs);
+        return;
+      case 'refused':
+        this.#refuse(step.reason);
+        return;
+      case 'head': {
+        this.#state = 'used';
+        this.deadline.clear();
+        const exchange = new Exchange(this, step.head, this.#context);
+        this.#user = exchange;
+        // The body's first bytes go before the start, so that they leave in one write with the head.
+        if (step.end < bytes.length) this.#keepRest(bytes, exchange.clientData(bytes, step.end));
+        exchange.start();
+        return;
+      }
+    }
+  }
+
+  #nextRequest(): void {
+    this.#state = 'idle';
+    if (this.#unread !== undefined) {
+      this.#socket.resume();
+      this.#advance();
+      return;
+    }
+    if (this.#halfClosed) {
+      this.#linger();
+      return;
+    }
+    this.deadline.set(this.#context.timeouts.keepAliveMs);
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** Answers what is not a request; there is no telling where the next one would begin (RFC 9112 section 9.6). */
+  #refuse(reason: CloseReason): void {
+    const { role, observer } = this.#context;
+    const text = refusal(reason, { role, sent: false, closing: true });
+    this.write(text);
+    observer.ended({
+      method: '',
+      target: '',
+      status: statusOf(reason),
+      affinity: 'none',
+      pod: undefined,
+      tried: [],
+      ms: 0,
+      bytes: text.length,
+      reason,
+      session: undefined,
+      client: this.peer.address,
+      replayed: false,
+      heldInVain: false,
+    });
+    this.#linger();
+  }
+
+  /**
+   * Sends a FIN and reads on: closing with unread bytes would make the kernel send a RST, which can take the answer
+   * from the client before it has read it (RFC 9112 section 9.6).
+   */
+  #linger(): void {
+    this.#state = 'lingering';
+    this.#unread = undefined;
+    this.deadline.set(lingerMs);
+    this.#socket.end();
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  #onEnd(): void {
+    this.#halfClosed = true;
+    if (this.#state === 'idle' || this.#state === 'head') this.#linger();
+    else this.#user?.clientEnded();
+  }
+
+  #deadlinePassed(): void {
+    switch (this.#state) {
+      case 'idle':
+        // A connection that never sent a byte, or is kept alive in vain, is closed without a word.
+        this.#linger();
+        return;
+      case 'head':
+        this.#refuse('head-timeout');
+        return;
+      case 'used':
+        this.#user?.clientDeadlinePassed();
+        return;
+      case 'lingering':
+        this.#socket.destroy();
+        return;
+      case 'closed':
+        return;
+    }
+  }
+
+  /** No fault may end the process: it is told, and the exchange or at least the connection ends. */
+  #guarded(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  #fault(error: unknown): void {
+    this.#advancing = false;
+    if (this.#user !== undefined) {
+      this.#user.fault(error);
+      return;
+    }
+    this.#context.observer.fault(error);
+    this.#socket.destroy();
+  }
+
+  #onClose(): void {
+    this.#state = 'closed';
+    this.deadline.dispose();
+    this.#unread = undefined;
+    const user = this.#user;
+    this.#user = undefined;
+    user?.clientGone();
+    this.#closed(this);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * One listening address: accepts connections up to the limit, and says who each client is.
+ *
+ * Must not know HTTP beyond the one answer to a connection too many.
+ */
+
+import { BlockList, createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
+
+import { type Address, formatAddress } from '../base/address.ts';
+import { HoldfastError } from '../base/errors.ts';
+import { ClientConnection } from './client-connection.ts';
+import { refusal } from './own-answer.ts';
+import type { ClientPeer } from './plan.ts';
+import type { ProxyContext } from './proxy-context.ts';
+
+export interface ListenerOptions {
+  readonly address: Address;
+  readonly context: ProxyContext;
+  readonly trusted: BlockList;
+  /** All connections of the proxy, whichever listener took them. */
+  readonly connections: Set<ClientConnection>;
+}
+
+/** Connections that wait to be accepted. The kernel takes the smaller of this and its own maximum. */
+const backlog = 4096;
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  /** @returns the address taken. @throws HoldfastError 'listen-failed'. */
+  listen(): Promise<Address> {
+    const { address, context } = this.#options;
+    return new Promise((resolve, reject) => {
+      const failed = (cause: Error): void => {
+        reject(new HoldfastError('listen-failed', `${formatAddress(address)}: ${cause.message}`, { cause }));
+      };
+      this.#server.once('error', failed);
+      this.#server.listen({ host: address.host, port: address.port, backlog }, () => {
+        this.#server.off('error', failed);
+        // Accepting can fail later too (no descriptors left): told, and the listener goes on.
+        this.#server.on('error', (error) => context.observer.fault(error));
+        resolve({ host: address.host, port: (this.#server.address() as AddressInfo).port });
+      });
+    });
+  }
+
+  /** Takes no more connections; those that are open stay. Does nothing where it never listened. */
+  close(): void {
+    this.#server.close();
+  }
+
+  #accept(socket: Socket): void {
+    const { context, connections } = this.#options;
+    const { connections: max } = context.limits;
+    if (max > 0 && connections.size >= max) {
+      socket.on('error', () => undefined);
+      socket.end(refusal('overloaded', { role: context.role, sent: false, closing: true }), 'latin1');
+      socket.destroySoon();
+      return;
+    }
+    const peer = this.#peerOf(socket);
+    if (peer === undefined) {
+      socket.destroy();
+      return;
+    }
+    const closed = (connection: ClientConnection): void => void connections.delete(connection);
+    connections.add(new ClientConnection(socket, { context, peer, closed }));
+  }
+
+  /** Undefined: the client has left already. */
+  #peerOf(socket: Socket): ClientPeer | undefined {
+    const given = socket.remoteAddress;
+    if (given === undefined) return undefined;
+    const address = given.startsWith('::ffff:') && given.includes('.') ? given.slice(7) : given;
+    const trusted = this.#options.trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+    return { address, secure: false, trusted, verifiedToken: undefined };
+  }
+}
+
+/**
+ * The networks whose word is believed.
+ * @param networks CIDRs or single addresses; both were checked when the configuration was read
+ */
+export function trustedNetworks(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return list;
+}

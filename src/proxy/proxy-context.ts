@@ -1,0 +1,91 @@
+/**
+ * What every connection and exchange of one proxy shares, and what the proxy tells about each exchange.
+ *
+ * Must not know sockets. Log and metrics are behind ExchangeObserver: commands/ joins them.
+ */
+
+import type { AffinityOutcome } from '../affinity/outcome.ts';
+import type { Clock } from '../base/clock.ts';
+import type { CloseReason } from '../base/close-reasons.ts';
+import type { Limits, Timeouts } from '../base/limits.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import type { UpstreamPool } from '../upstream/pool.ts';
+import type { Plan, Role } from './plan.ts';
+import type { RetryBudget } from './retry.ts';
+
+/** One exchange, told when it has ended: what the access line and the metrics are made of. */
+export interface ExchangeLine {
+  readonly method: string;
+  /** As it was received; '' where no legal head was read. */
+  readonly target: string;
+  /** What the client was answered; 0: nothing. */
+  readonly status: number;
+  readonly affinity: AffinityOutcome;
+  readonly pod: string | undefined;
+  readonly tried: readonly string[];
+  /** Request head read to last byte of the answer handed to the kernel. */
+  readonly ms: number;
+  /** Bytes of the answer written to the client, head and framing included. */
+  readonly bytes: number;
+  /** Undefined: a complete answer left. */
+  readonly reason: CloseReason | undefined;
+  readonly session: string | undefined;
+  readonly client: string;
+  /** Sent a second time because a kept-alive connection had gone stale (rules 19). */
+  readonly replayed: boolean;
+  /** The answer outgrew `holdBytes` towards an HTTP/1.0 client, which can't see where it ends (rules 11). */
+  readonly heldInVain: boolean;
+}
+
+export interface ExchangeObserver {
+  /** Called once for each exchange and for each request that was refused before it became one. Must not throw. */
+  ended(line: ExchangeLine): void;
+  /** A fault of our own or of a role; the exchange was answered 500 or cut, the process goes on. Must not throw. */
+  fault(error: unknown): void;
+}
+
+export interface ProxyContext {
+  readonly role: Role;
+  readonly pool: UpstreamPool;
+  readonly clock: Clock;
+  readonly timeouts: Timeouts;
+  readonly limits: Limits;
+  readonly observer: ExchangeObserver;
+  readonly retries: RetryBudget;
+  /** Exchanges between their request head and their end, tunnels included. */
+  inFlight: number;
+  /** Set when the proxy drains: answers bear `Connection: close`. */
+  draining: boolean;
+}
+
+/** What an exchange knows of itself at its end. */
+export interface ExchangeFacts {
+  readonly head: RequestHead;
+  readonly status: number;
+  readonly reason: CloseReason | undefined;
+  readonly ms: number;
+  readonly bytes: number;
+  readonly client: string;
+  readonly replayed: boolean;
+  readonly heldInVain: boolean;
+}
+
+/** @param plan undefined where the role could not even make one */
+export function lineOf(plan: Plan | undefined, facts: ExchangeFacts): ExchangeLine {
+  const report = plan?.report;
+  return {
+    method: facts.head.method,
+    target: facts.head.target,
+    status: facts.status,
+    affinity: report?.affinity ?? 'none',
+    pod: report?.pod,
+    tried: report?.tried ?? [],
+    ms: facts.ms,
+    bytes: facts.bytes,
+    reason: facts.reason,
+    session: report?.session,
+    client: facts.client,
+    replayed: facts.replayed,
+    heldInVain: facts.heldInVain,
+  };
+}

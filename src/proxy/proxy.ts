@@ -1,0 +1,114 @@
+/**
+ * The proxy as its process sees it: listeners, connections and exchanges as one thing that starts, drains and ends.
+ *
+ * A request meets the parts in this order: listener, client-connection, exchange (with its role: plan.ts), attempt,
+ * delivery.
+ *
+ * Must not know what role it plays, where its configuration comes from, or who reads its log.
+ */
+
+import type { Address } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Limits, Timeouts } from '../base/limits.ts';
+import type { UpstreamPool } from '../upstream/pool.ts';
+import type { ClientConnection } from './client-connection.ts';
+import { drain } from './drain.ts';
+import { Listener, trustedNetworks } from './listener.ts';
+import type { Role } from './plan.ts';
+import type { ExchangeObserver, ProxyContext } from './proxy-context.ts';
+import { RetryBudget } from './retry.ts';
+
+export interface ProxyOptions {
+  readonly role: Role;
+  readonly listen: readonly Address[];
+  readonly timeouts: Timeouts;
+  readonly limits: Limits;
+  /** CIDRs whose X-Forwarded-* are believed. */
+  readonly trustedProxies: readonly string[];
+  readonly clock: Clock;
+  readonly observer: ExchangeObserver;
+  /** Belongs to the proxy from now on: destroy() closes it. */
+  readonly pool: UpstreamPool;
+}
+
+export interface DrainChoice {
+  /** How long connections are still accepted; `timeouts.drainDelayMs` by default. */
+  readonly delayMs?: number;
+}
+
+export interface Proxy {
+  /** Takes all addresses. @returns them with their real ports. @throws HoldfastError 'listen-failed' (none is kept then). */
+  listen(): Promise<readonly Address[]>;
+  /** Ends gracefully (rules 36); the listeners and connections are closed when it resolves. Never rejects. */
+  drain(options?: DrainChoice): Promise<void>;
+  /** Ends at once, as a kill would: every connection is reset. */
+  destroy(): void;
+  /** Open client connections. */
+  readonly connections: number;
+  /** Exchanges and tunnels that are not over. */
+  readonly inFlight: number;
+}
+
+export function createProxy(options: ProxyOptions): Proxy {
+  const { role, timeouts, limits, clock, observer, pool } = options;
+  const retries = new RetryBudget();
+  const context: ProxyContext = {
+    role,
+    pool,
+    clock,
+    timeouts,
+    limits,
+    observer,
+    retries,
+    inFlight: 0,
+    draining: false,
+  };
+  const connections = new Set<ClientConnection>();
+  const trusted = trustedNetworks(options.trustedProxies);
+  const listeners = options.listen.map((address) => new Listener({ address, context, trusted, connections }));
+  let drained: Promise<void> | undefined;
+
+  function closeListeners(): void {
+    for (const listener of listeners) listener.close();
+  }
+
+  function destroy(): void {
+    closeListeners();
+    for (const connection of [...connections]) connection.destroy();
+    pool.destroy();
+  }
+
+  return {
+    async listen() {
+      const taken = await Promise.allSettled(listeners.map((listener) => listener.listen()));
+      const addresses: Address[] = [];
+      for (const result of taken) {
+        if (result.status === 'fulfilled') addresses.push(result.value);
+        else {
+          closeListeners();
+          throw result.reason;
+        }
+      }
+      return addresses;
+    },
+    drain(choice) {
+      const steps = {
+        announce: () => void (context.draining = true),
+        closeListeners,
+        closeIdle: () => connections.forEach((connection) => connection.closeIfIdle()),
+        isOver: () => context.inFlight === 0,
+        closeAll: destroy,
+      };
+      const delayMs = choice?.delayMs ?? timeouts.drainDelayMs;
+      drained ??= drain({ clock, delayMs, boundMs: timeouts.drainMs, steps });
+      return drained;
+    },
+    destroy,
+    get connections() {
+      return connections.size;
+    },
+    get inFlight() {
+      return context.inFlight;
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * The body of one request on its way to the pod: where it ends, whether it is legal and not too large, and the
+ * first part of it kept for another attempt (rules 20).
+ *
+ * Must not know sockets. Bytes are passed on as they came, slices of what was read; nothing is copied.
+ */
+
+import type { CloseReason } from '../base/close-reasons.ts';
+import type { Limits } from '../base/limits.ts';
+import { type BodyReader, createBodyReader } from '../http1/body-end.ts';
+import type { Framing } from '../http1/framing.ts';
+
+/** What read() returns where `fault` says why the body may not go on. */
+export const illegal = -1;
+
+const nothing: Buffer[] = [];
+
+export class RequestBody {
+  readonly #reader: BodyReader | undefined;
+  readonly #replayBytesMax: number;
+  #kept = nothing;
+  #keptBytes = 0;
+  #complete: boolean;
+  #replayable = true;
+  #fault: CloseReason | undefined;
+
+  constructor(framing: Framing, limits: Limits) {
+    this.#complete = framing.kind === 'none';
+    this.#replayBytesMax = limits.replayBytes;
+    this.#reader = this.#complete
+      ? undefined
+      : createBodyReader(framing, {
+          sender: 'client',
+          trailerBytesMax: limits.headBytes,
+          bodyBytesMax: limits.bodyBytes,
+        });
+  }
+
+  /** The last byte has been read. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Why no more of it may be forwarded; set by read(). */
+  get fault(): CloseReason | undefined {
+    return this.#fault;
+  }
+
+  /** Whether `kept` is all that was read so far. Stays true for a body that has not begun. */
+  get replayable(): boolean {
+    return this.#replayable;
+  }
+
+  /** What was read so far, as long as it is replayable; else nothing. */
+  get kept(): readonly Buffer[] {
+    return this.#kept;
+  }
+
+  /**
+   * Reads on at `from`; not called again once complete or at fault.
+   * @param unsent nothing of the body has been sent yet: what is read is kept whatever its size, since it is the
+   *   only copy. That is one read at most: nothing more is read until it can be sent.
+   * @returns the index behind the last byte of the body in this piece; `illegal` where there is a fault
+   */
+  read(bytes: Buffer, from: number, unsent: boolean): number {
+    const scan = this.#reader!.scan(bytes, from);
+    if (scan.state === 'refused') {
+      this.#fault = scan.reason ?? 'bad-chunk';
+      return illegal;
+    }
+    this.#complete = scan.state === 'ended';
+    this.#keep(bytes, { from, end: scan.end, unsent });
+    return scan.end;
+  }
+
+  #keep(bytes: Buffer, { from, end, unsent }: { from: number; end: number; unsent: boolean }): void {
+    if (!this.#replayable) return;
+    this.#keptBytes += end - from;
+    if (this.#keptBytes > this.#replayBytesMax && !unsent) {
+      this.#kept = nothing;
+      this.#replayable = false;
+    } else if (this.#kept === nothing) this.#kept = [bytes.subarray(from, end)];
+    else this.#kept.push(bytes.subarray(from, end));
+  }
+}

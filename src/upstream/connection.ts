@@ -1,0 +1,197 @@
+/**
+ * One TCP connection to a pod: dialled, used by one exchange after another, idle in between.
+ *
+ * It has one set of socket handlers for its whole life and passes what happens to its present user. Whatever
+ * happens while nobody uses it (bytes nobody asked for, the pod's close) ends it: such bytes would be taken for
+ * the answer to the next request.
+ *
+ * Must not know HTTP. Which connection is re-used for whom is the pool's business.
+ */
+
+import { connect, type Socket } from 'node:net';
+
+import type { Address } from '../base/address.ts';
+import type { Clock } from '../base/clock.ts';
+import { Deadline } from '../base/deadline.ts';
+import { writeWithHead } from '../base/write-with-head.ts';
+
+/** Why a connection is over: it never came about, that took too long, or it was lost later. */
+export type ConnectionLoss = 'refused' | 'connect-timeout' | 'lost';
+
+/** Who uses a connection. What these throw comes back as fault(). */
+export interface UpstreamUser {
+  upstreamConnected(): void;
+  upstreamData(bytes: Buffer): void;
+  /** The pod's FIN: nothing more comes, writing may still be possible. */
+  upstreamEnded(): void;
+  /** What write() had to leave waiting has gone out. */
+  upstreamDrained(): void;
+  /** The deadline set by deadline.set() has passed. */
+  upstreamDeadlinePassed(): void;
+  /** The connection is over; the last call. Not made after destroy() by the user itself. */
+  upstreamLost(how: ConnectionLoss): void;
+  /** Something threw that must not; called outside of what threw. */
+  fault(error: unknown): void;
+}
+
+export interface ConnectionOwner {
+  /** The connection ended or was ended while nobody used it, or after its user had been told. */
+  closed(connection: UpstreamConnection): void;
+}
+
+export interface DialOptions {
+  readonly key: string;
+  readonly connectTimeoutMs: number;
+  readonly clock: Clock;
+  readonly owner: ConnectionOwner;
+}
+
+export class UpstreamConnection {
+  /** The address as text: what the pool files it under. */
+  readonly key: string;
+  /** For the present user: response and body deadlines; for the pool: the idle deadline. */
+  readonly deadline: Deadline;
+  readonly #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  #user: UpstreamUser | undefined;
+  #connected = false;
+  #closed = false;
+  /** Whether an exchange has ended cleanly on it before. */
+  reused = false;
+  /** When it was last given back, in the clock's monotonic milliseconds. */
+  idleSinceMs = 0;
+
+  /** Dials at once. The user hears upstreamConnected() or upstreamLost(), never during this call. */
+  constructor(address: Address, user: UpstreamUser, options: DialOptions) {
+    this.key = options.key;
+    this.#owner = options.owner;
+    this.#user = user;
+    const guard = (action: () => void) => () => this.#guarded(action);
+    this.deadline = new Deadline(
+      options.clock,
+      guard(() => this.#deadlinePassed()),
+    );
+    this.deadline.set(options.connectTimeoutMs);
+    const socket = connect({ host: address.host, port: address.port, noDelay: true, allowHalfOpen: true });
+    this.#socket = socket;
+    socket.on(
+      'connect',
+      guard(() => this.#onConnect()),
+    );
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    socket.on(
+      'end',
+      guard(() => this.#onEnd()),
+    );
+    socket.on(
+      'drain',
+      guard(() => this.#user?.upstreamDrained()),
+    );
+    // 'close' always follows and does the work.
+    socket.on('error', () => undefined);
+    socket.on(
+      'close',
+      guard(() => this.#lose(this.#connected ? 'lost' : 'refused')),
+    );
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get waitingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Hands the connection to its next user; undefined: it is idle from now on. */
+  setUser(user: UpstreamUser | undefined): void {
+    this.#user = user;
+  }
+
+  /** @returns false when the caller should wait for upstreamDrained() before it writes more. */
+  write(data: Buffer | string): boolean {
+    if (this.#closed) return true;
+    return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data);
+  }
+
+  /** A head and the first pieces of its body as one segment. Returns what write() does. */
+  writeWithHead(head: string, pieces: readonly Buffer[]): boolean {
+    return this.#closed || writeWithHead(this.#socket, head, pieces);
+  }
+
+  /** Sends a FIN after what was written; reading goes on. */
+  end(): void {
+    if (!this.#closed) this.#socket.end();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Closes it without a word to the user. */
+  destroy(): void {
+    if (this.#closed) return;
+    this.#user = undefined;
+    this.#close();
+  }
+
+  #onConnect(): void {
+    this.#connected = true;
+    this.deadline.clear();
+    this.#user?.upstreamConnected();
+  }
+
+  #onData(bytes: Buffer): void {
+    const user = this.#user;
+    if (user === undefined) {
+      this.#close();
+      return;
+    }
+    try {
+      user.upstreamData(bytes);
+    } catch (error) {
+      user.fault(error);
+    }
+  }
+
+  #onEnd(): void {
+    if (this.#user === undefined) this.#close();
+    else this.#user.upstreamEnded();
+  }
+
+  /** No fault of a user may end the process: it is told, and the exchange ends. */
+  #guarded(action: () => void): void {
+    const user = this.#user;
+    try {
+      action();
+    } catch (error) {
+      user?.fault(error);
+    }
+  }
+
+  #deadlinePassed(): void {
+    if (this.#user === undefined) this.#close();
+    else if (this.#connected) this.#user.upstreamDeadlinePassed();
+    else this.#lose('connect-timeout');
+  }
+
+  #lose(how: ConnectionLoss): void {
+    if (this.#closed) return;
+    const user = this.#user;
+    this.#user = undefined;
+    this.#close();
+    user?.upstreamLost(how);
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.deadline.dispose();
+    this.#socket.destroy();
+    this.#owner.closed(this);
+  }
+}
