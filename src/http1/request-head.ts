@@ -131,15 +131,11 @@ function scanVersion(bytes: Buffer, from: number, limit: number): number {
     if (from + at >= limit) return stopScan(from + at, undefined);
     const byte = bytes[from + at]!;
     const fits = at === 5 || at === 7 ? byte >= 48 && byte <= 57 : byte === shape.charCodeAt(at);
-    if (!fits) return stopScan(from + at, at >= 8 || byte === LF ? lineEndFault(byte) : 'bad-version');
+    if (!fits) return stopScan(from + at, byte === LF || at === 9 ? 'bad-line-end' : 'bad-version');
   }
   if (bytes[from + 5] !== 49) return stopScan(from + 9, 'version-unsupported');
   line.minor = bytes[from + 7] === 48 ? 0 : 1;
   return from + shape.length;
-}
-
-function lineEndFault(byte: number): CloseReason {
-  return byte === LF ? 'bad-line-end' : 'bad-version';
 }
 
 function refused(reason: CloseReason): HeadStep<never> {

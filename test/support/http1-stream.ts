@@ -29,6 +29,8 @@ export interface StreamResult<Head> {
   refused: CloseReason | undefined;
   /** Bytes behind the last message that the connection is read for. */
   surplus: number;
+  /** A head has begun and is not complete. */
+  unfinished: boolean;
 }
 
 interface AnyHead {
@@ -78,7 +80,7 @@ interface Side<Head> extends StreamOptions {
 }
 
 function readStream<Head extends AnyHead>(pieces: Iterable<Buffer>, side: Side<Head>): StreamResult<Head> {
-  const result: StreamResult<Head> = { messages: [], refused: undefined, surplus: 0 };
+  const result: StreamResult<Head> = { messages: [], refused: undefined, surplus: 0, unfinished: false };
   const buffer = new HeadBuffer(side.limits ?? usualLimits);
   let body: Body | undefined;
   let open = true;
@@ -113,6 +115,7 @@ function readStream<Head extends AnyHead>(pieces: Iterable<Buffer>, side: Side<H
     }
     if (!open && result.refused === undefined) result.surplus += piece.length - at;
   }
+  result.unfinished = buffer.length > 0;
   return result;
 }
 
