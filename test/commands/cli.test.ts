@@ -1,0 +1,203 @@
+/** The commands as a user calls them: real processes, their output and exit codes. */
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createAdmin } from '../../src/admin/admin-server.ts';
+import type { SessionView, Window } from '../../src/admin/window.ts';
+import { createLog } from '../../src/base/log.ts';
+import { Metrics } from '../../src/base/metrics.ts';
+
+const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Call {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly input?: string;
+}
+
+function holdfast(words: readonly string[], { environment = {}, input = '' }: Call = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [cli, ...words], { env: { PATH: process.env['PATH'], ...environment } });
+  let out = '';
+  let err = '';
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => (out += piece));
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => (err += piece));
+  // A command that does not read its input may have ended before it is written.
+  child.stdin.on('error', () => undefined).end(input);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject).on('close', (code) => resolve({ code, out, err }));
+  });
+}
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const secret = 'a-store-key-of-32-bytes-for-tests';
+
+function gateway(admin: string): string {
+  return `
+session: { preset: php }
+store: { url: "redis://redis:6379", key: "${secret}" }
+pods: { static: [pod-a=10.1.0.4:8080] }
+admin: ${admin}
+timeouts: { drain: 1s }
+`;
+}
+
+const asked: string[] = [];
+const view: SessionView = {
+  session: 'digest',
+  pod: 'pod-a',
+  reason: 'owner in the store',
+  epoch: 7,
+  version: 2,
+  storedAt: null,
+};
+
+const sample: Window = {
+  title: 'gateway',
+  started: () => ({ ok: true, reason: 'yes' }),
+  ready: () => ({ ok: true, reason: 'yes' }),
+  pods: () => [],
+  session: (id) => {
+    asked.push(id);
+    return Promise.resolve(id === 'known/id' ? view : undefined);
+  },
+  drain: () => Promise.resolve(void asked.push('drain')),
+  figures: () => [],
+};
+
+/** A running process's window, and the configuration that names it. */
+async function running(context: TestContext): Promise<string> {
+  const path = join(mkdtempSync(join(folder, 'run-')), 'admin.sock');
+  const log = createLog({ level: 'silent', destination: { write: () => undefined } });
+  const listen = { kind: 'unix', path } as const;
+  const admin = await createAdmin({ listen, full: true, window: sample, metrics: new Metrics(), log });
+  context.after(() => admin.close());
+  asked.length = 0;
+  return file('running.yaml', gateway(`unix:${path}`));
+}
+
+test('version prints the version, and --version too', async () => {
+  assert.match((await holdfast(['version'])).out, /^holdfast \d+\.\d+\.\d+ \(node \d+/);
+  assert.match((await holdfast(['--version'])).out, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('help ends with 0; bad arguments end with 1 and say so on standard error', async () => {
+  assert.equal((await holdfast(['--help'])).code, 0);
+  for (const words of [[], ['bogus'], ['run', '--nope'], ['where'], ['dev', '--replicas', 'many', '--', 'php']]) {
+    const { code, out, err } = await holdfast(words);
+    assert.deepEqual([code, out], [1, ''], words.join(' '));
+    assert.notEqual(err, '');
+  }
+});
+
+test('check ends with 0 and a summary for a usable configuration', async () => {
+  const { code, out, err } = await holdfast(['check', '--config', file('good.yaml', gateway('off'))]);
+  assert.deepEqual([code, err], [0, '']);
+  assert.match(out, /gateway on 0\.0\.0\.0:8080 before 1 pod, sessions in redis:\/\/redis:6379/);
+});
+
+test('check ends with 1 and tells every problem with its path', async () => {
+  const path = file('bad.yaml', 'role: gateway\ntimeouts: { head: soon, hed: 1s }\nsession: { preset: php }\npods: {}');
+  const { code, out, err } = await holdfast(['check', '--config', path, '--set', 'log.level=loud']);
+  assert.deepEqual([code, out], [1, '']);
+  for (const words of [
+    'timeouts.head: "soon"',
+    'timeouts.hed: is no key',
+    'log.level: "loud"',
+    'pods: needs',
+    'affinity.pinKey: is needed',
+  ]) {
+    assert.ok(err.includes(words), words);
+  }
+});
+
+test('run refuses a bad configuration with exit code 1, so that nothing restarts it', async () => {
+  const { code, err } = await holdfast(['run', '--config', file('bad-run.yaml', 'role: sidecar')]);
+  assert.equal(code, 1);
+  assert.match(err, /application: is needed/);
+});
+
+test('the configuration file can be named by HOLDFAST_CONFIG, and keys by the environment and flags', async () => {
+  const environment = { HOLDFAST_CONFIG: file('env.yaml', gateway('off')), HOLDFAST_LISTEN: '127.0.0.1:1234' };
+  assert.match((await holdfast(['check'], { environment })).out, /gateway on 127\.0\.0\.1:1234/);
+  const flagged = await holdfast(['check', '--set', 'listen=127.0.0.1:99', '--set', 'log.level=debug'], {
+    environment,
+  });
+  assert.match(flagged.out, /gateway on 127\.0\.0\.1:99/);
+});
+
+test('check warns of an application that listens on all interfaces', async (context) => {
+  const application = createServer();
+  context.after(() => application.close());
+  await new Promise<void>((resolve) => application.listen(0, '0.0.0.0', resolve));
+  const address = application.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const path = file(
+    'sidecar.yaml',
+    `
+role: sidecar
+session: { preset: php }
+store: { url: "redis://redis", key: "${secret}" }
+pod: { name: pod-a }
+application: 127.0.0.1:${address.port}
+sessions: { directory: /sessions }
+`,
+  );
+  const { code, err } = await holdfast(['check', '--config', path]);
+  assert.equal(code, 0);
+  assert.match(err, /^warning: the application listens on all interfaces/);
+});
+
+test('where tells people and programs which pod has a session', async (context) => {
+  const path = await running(context);
+  const plain = await holdfast(['where', 'known/id', '--config', path]);
+  assert.equal(plain.code, 0);
+  assert.match(plain.out, /^pod +pod-a$/m);
+  assert.match(plain.out, /^reason +owner in the store$/m);
+  const json = await holdfast(['where', 'known/id', '--json', '--config', path]);
+  assert.deepEqual(JSON.parse(json.out), view);
+});
+
+test('where - reads the id from standard input', async (context) => {
+  const path = await running(context);
+  const { code, out } = await holdfast(['where', '-', '--config', path], { input: 'known/id\n' });
+  assert.equal(code, 0);
+  assert.match(out, /pod-a/);
+  assert.deepEqual(asked, ['known/id']);
+  assert.equal((await holdfast(['where', '-', '--config', path], { input: '\n' })).code, 1);
+});
+
+test('where ends with 2 for a session that nobody knows, and where no process runs', async (context) => {
+  const path = await running(context);
+  const unknown = await holdfast(['where', 'other', '--config', path]);
+  assert.deepEqual([unknown.code, unknown.out], [2, '']);
+  assert.match(unknown.err, /nobody knows this session/);
+  const nobody = await holdfast(['where', 'x', '--config', file('nobody.yaml', gateway('unix:/nowhere/admin.sock'))]);
+  assert.equal(nobody.code, 2);
+  assert.match(nobody.err, /no process answered at unix:\/nowhere\/admin\.sock \(ENOENT\)/);
+});
+
+test('drain asks the running process and waits for it', async (context) => {
+  const path = await running(context);
+  const { code, out } = await holdfast(['drain', '--config', path]);
+  assert.deepEqual([code, out, asked], [0, 'drained\n', ['drain']]);
+  const nobody = await holdfast(['drain', '--config', file('nobody.yaml', gateway('127.0.0.1:1'))]);
+  assert.equal(nobody.code, 2);
+});
