@@ -71,7 +71,18 @@ export class ExchangeStay implements Stay, ExchangeTicks {
     const entry = this.#entry;
     if (entry === undefined) return;
     if (how === 'not-sent') this.#leave(entry);
-    else void this.#look(entry, how === 'application-died' ? { issued: false, died: true } : ordinary);
+    else if (how === 'client-left') void this.#look(entry, ordinary);
+    else this.#inspect(entry);
+  }
+
+  /** Rule 17: what the dead application left is looked at before the next request is forwarded. */
+  #inspect(entry: SessionEntry): void {
+    const look = this.#look(entry, { issued: false, died: true });
+    if (!(look instanceof Promise)) return;
+    const inspecting = look.then(() => {
+      if (entry.inspecting === inspecting) entry.inspecting = undefined;
+    });
+    entry.inspecting = inspecting;
   }
 
   #settle(): Verdict | Promise<Verdict> {

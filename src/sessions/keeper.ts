@@ -98,7 +98,7 @@ export class Keeper implements SessionGate {
     if (this.#stopping) return { kind: 'refused', reason: 'shutting-down' };
     const arrivedTick = this.#context.tick();
     const entry = this.#context.known.open(ask.session);
-    if (entry.adopting === undefined && this.#isHere(entry)) return this.#here(entry, { arrivedTick, outcome: 'hit' });
+    if (this.#isHere(entry)) return this.#here(entry, { arrivedTick, outcome: 'hit' });
     return this.#admitLater(entry, ask, arrivedTick);
   }
 
@@ -181,6 +181,7 @@ export class Keeper implements SessionGate {
 
   /** Whether a request can go to the application without another word. */
   #isHere(entry: SessionEntry): boolean {
+    if (entry.adopting !== undefined || entry.inspecting !== undefined) return false;
     switch (entry.state.at) {
       case 'owned':
         if (this.#context.nowMs() - entry.confirmedAtMs <= this.#context.options.lifetimeMs) return true;

@@ -15,10 +15,12 @@ import { releaseField, releasePath, ReleaseSigner, type SignedAsk } from './peer
 import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
 
 export interface PeerServerOptions {
-  readonly ownUid: string;
+  readonly listen: Address;
+  /** The own pod's: a question signed for another one is none. */
+  readonly uid: string;
   readonly secrets: Secrets;
-  /** Keeper.releaseAsked: bounded, never rejects. */
-  readonly release: (ask: ReleaseAsk) => Promise<ReleaseAnswer>;
+  /** Gives the session up; bounded, never rejects. */
+  readonly keeper: { releaseAsked(ask: ReleaseAsk): Promise<ReleaseAnswer> };
   readonly log: Log;
 }
 
@@ -51,7 +53,8 @@ export class PeerServer {
   }
 
   /** @returns the port that was taken. @throws HoldfastError 'listen-failed' */
-  listen(address: Address): Promise<number> {
+  listen(): Promise<number> {
+    const address = this.#options.listen;
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void =>
         reject(new HoldfastError('listen-failed', formatAddress(address), { cause: error }));
@@ -79,8 +82,8 @@ export class PeerServer {
         end(response, ask);
         return;
       }
-      const answer = await this.#options.release(ask);
-      response.setHeader(releaseField, this.#signer.signAnswer(this.#options.ownUid, ask, answer));
+      const answer = await this.#options.keeper.releaseAsked(ask);
+      response.setHeader(releaseField, this.#signer.signAnswer(this.#options.uid, ask, answer));
       response.setHeader('content-type', 'text/plain');
       response.end(answer);
     } catch (error) {
@@ -92,7 +95,7 @@ export class PeerServer {
   /** The question, or the status that refuses it. */
   #read(request: IncomingMessage): SignedAsk | number {
     const value = request.headers[releaseField];
-    const ask = typeof value === 'string' ? this.#signer.verifyAsk(this.#options.ownUid, value) : undefined;
+    const ask = typeof value === 'string' ? this.#signer.verifyAsk(this.#options.uid, value) : undefined;
     if (ask === undefined) return 401;
     if (hasBody(request)) return 413;
     return request.method === 'POST' && request.url === releasePath ? ask : 404;

@@ -25,6 +25,8 @@ export class SessionEntry {
   nextCapture: CaptureFlight | undefined;
   confirming: ConfirmFlight | undefined;
   releasing: Promise<ReleaseEnd> | undefined;
+  /** An application died with this session's file open: nothing is forwarded before the look at it (rule 17). */
+  inspecting: Promise<unknown> | undefined;
   /** When the newest call was sent by which the store confirmed our term. */
   confirmedTick = 0;
   /** Monotonic time of the store's last word for our term (rule 5). */
