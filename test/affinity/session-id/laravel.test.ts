@@ -132,6 +132,16 @@ test('nothing a client sends makes the decoder throw', () => {
   fc.assert(fc.property(text, (value) => assert.equal(decoder.decode(value, name), undefined)));
 });
 
+test('an id changed through the IV of a CBC cookie is refused: the MAC covers it', () => {
+  const index = kinds.findIndex((kind) => kind.cipher === 'aes-256-cbc' && kind.prefix === null && !kind.serialize);
+  const payload = JSON.parse(Buffer.from(decodeURIComponent(cookies[index]!), 'base64').toString()) as { iv: string };
+  const iv = Buffer.from(payload.iv, 'base64');
+  // 'A' becomes 'B' in the first block, and nothing else changes.
+  iv[0]! ^= 3;
+  const changed = Buffer.from(JSON.stringify({ ...payload, iv: iv.toString('base64') })).toString('base64');
+  assert.equal(laravelDecoder([key256]).decode(changed, name), undefined);
+});
+
 test('a GCM tag cut short is refused', () => {
   const index = kinds.findIndex((kind) => kind.cipher === 'aes-256-gcm');
   const payload = JSON.parse(Buffer.from(decodeURIComponent(cookies[index]!), 'base64').toString()) as { tag: string };
