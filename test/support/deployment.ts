@@ -32,11 +32,13 @@ export interface DeploymentOptions {
   readonly redis?: boolean;
 }
 
-/** Starts everything and waits until it is ready; everything is killed and removed when the test ends. */
+/** Starts everything and waits until it is ready; everything is killed and removed when the test ends. A failed test
+ * shows the last words of every process. */
 export async function deploy(t: TestContext, options: DeploymentOptions): Promise<Deployment> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-e2e-'));
   const deployment = new Deployment(folder, { options, ports: await freePorts(2 + 20 * 5) });
   t.after(async () => {
+    if (!t.passed) t.diagnostic(await deployment.lastWords());
     await deployment.close();
     await rm(folder, { recursive: true, force: true });
   });
@@ -89,6 +91,11 @@ export class Deployment {
   async start(): Promise<void> {
     if (this.#withRedis) await this.redis.start();
     await Promise.all([...this.pods, ...this.gateways].map((part) => part.start()));
+  }
+
+  /** Ends every process and answers the end of its output. */
+  lastWords(): Promise<string> {
+    return this.#processes.lastWords();
   }
 
   async close(): Promise<void> {

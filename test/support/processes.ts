@@ -27,6 +27,7 @@ export const repositoryRoot = join(import.meta.dirname, '../..');
 
 /** Output kept for each process; older text is forgotten. */
 const outputCharsMax = 8 * 1024 * 1024;
+const lastWordsChars = 2000;
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -41,6 +42,7 @@ export interface ProcessEnd {
 /** All programs of one test; `t.after(() => processes.close())` ends them whatever happens. */
 export class Processes {
   readonly #running = new Set<RunningProcess>();
+  readonly #started: RunningProcess[] = [];
   readonly #onExit = () => {
     for (const process of this.#running) process.signal('SIGKILL');
   };
@@ -61,8 +63,16 @@ export class Processes {
     const [program, ...args] = command;
     const running = new RunningProcess(name, [findProgram(program), ...args], options);
     this.#running.add(running);
+    this.#started.push(running);
     void running.ended.then(() => this.#running.delete(running));
     return running;
+  }
+
+  /** Asks what runs to end, so that it writes its log out, and answers the end of every program's output. */
+  async lastWords(): Promise<string> {
+    for (const running of this.#running) running.signal('SIGTERM');
+    await until('all have ended', () => this.#running.size === 0).catch(() => undefined);
+    return this.#started.map(({ name, output }) => `--- ${name}\n${output.slice(-lastWordsChars)}`).join('\n');
   }
 
   /** Kills what still runs (SIGKILL) and waits for its end. */
