@@ -6,14 +6,15 @@
  * kept, since a store client's errors carry the command's arguments); fields named like a secret are withheld;
  * credentials inside URLs are cut out; everything has a maximum length.
  *
- * Lines are written in the background in pieces, because a system call for each line costs more than the
- * exchange's own work. What waits is bounded: a reader that has stopped loses lines, the process stays.
- *
  * Must not know what the lines are about. Sessions come as a keyed digest (session-digest.ts), never as an id.
  */
 
 import { pino } from 'pino';
 import { HoldfastError } from './errors.ts';
+import type { LogDestination } from './log-output.ts';
+import { standardOutput } from './log-output.ts';
+
+export type { LogDestination } from './log-output.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -58,12 +59,6 @@ export interface Log {
   flush(): void;
 }
 
-export interface LogDestination {
-  /** A complete line with its line feed. */
-  write(line: string): void;
-  flushSync?(): void;
-}
-
 export interface LogOptions {
   readonly level: LogLevel;
   /** Whether access lines are written; the default is yes. They are lines of level info. */
@@ -77,9 +72,6 @@ export interface LogOptions {
 const pathCharactersMax = 256;
 const valueCharactersMax = 2048;
 const listEntriesMax = 32;
-const waitingBytesMax = 4 * 1024 * 1024;
-const pieceBytes = 8 * 1024;
-const flushIntervalMs = 100;
 
 const secretName = /cookie|authorization|secret|passw|token|credential/i;
 /** `key`, `keys`, `store.key`, `storeKey`; not `monkey`. */
@@ -280,17 +272,4 @@ function isoNow(): string {
     isoText = new Date(nowMs).toISOString();
   }
   return isoText;
-}
-
-function standardOutput(): LogDestination {
-  const output = pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: pieceBytes,
-    maxLength: waitingBytesMax,
-    periodicFlush: flushIntervalMs,
-  });
-  // A full disk or a closed pipe behind standard output loses lines, and nothing else.
-  output.on('error', () => undefined);
-  return output;
 }

@@ -1,0 +1,94 @@
+/**
+ * Standard output for log lines: collected, written in the background in pieces, because a system call for each
+ * line costs more than an exchange's own work. What waits is bounded: a reader that has stopped loses lines, is
+ * told how many when it reads again, and the process stays.
+ *
+ * Must not know what a line says.
+ */
+
+import { pino } from 'pino';
+
+export interface LogDestination {
+  /** A complete line with its line feed. */
+  write(line: string): void;
+  flushSync?(): void;
+}
+
+const pieceCharacters = 8 * 1024;
+const waitingBytesMax = 4 * 1024 * 1024;
+const waitMs = 100;
+
+/** The part of a stream that is used here; tests give one of their own. */
+export interface PieceWriter {
+  write(piece: string): unknown;
+  flush(): void;
+  flushSync(): void;
+  on(event: 'drop' | 'error', listener: () => void): unknown;
+}
+
+/** Collects lines for a writer that may refuse some by a 'drop'. What waits is written at the process's exit. */
+export function collectLines(output: PieceWriter): Required<LogDestination> {
+  let piece = '';
+  let lines = 0;
+  let lost = 0;
+  let drops = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  output.on('drop', () => drops++);
+  // A full disk or a closed pipe behind standard output loses lines, and nothing else.
+  output.on('error', () => undefined);
+
+  const pass = (): void => {
+    if (lines === 0) return;
+    const passed = lines;
+    const notice = lost === 0 ? '' : lostNotice(lost);
+    const text = notice + piece;
+    piece = '';
+    lines = 0;
+    const dropsBefore = drops;
+    output.write(text);
+    lost = drops > dropsBefore ? lost + passed : 0;
+  };
+  const passInTime = (): void => {
+    try {
+      pass();
+      output.flush();
+    } catch {
+      // The stream has ended, as it does when the process is about to.
+    }
+  };
+  const flushSync = (): void => {
+    pass();
+    output.flushSync();
+  };
+  process.once('exit', () => {
+    try {
+      flushSync();
+    } catch {
+      // Nobody reads any more.
+    }
+  });
+
+  return {
+    write(line) {
+      piece += line;
+      if (++lines === 1) {
+        timer ??= setTimeout(passInTime, waitMs).unref();
+        timer.refresh();
+      }
+      if (piece.length >= pieceCharacters) passInTime();
+    },
+    flushSync,
+  };
+}
+
+export function standardOutput(): Required<LogDestination> {
+  return collectLines(
+    pino.destination({ dest: 1, sync: false, minLength: pieceCharacters, maxLength: waitingBytesMax }),
+  );
+}
+
+function lostNotice(lines: number): string {
+  const time = new Date().toISOString();
+  return `{"level":"warn","time":"${time}","msg":"log lines were lost: standard output is too slow","lines":${lines}}\n`;
+}
