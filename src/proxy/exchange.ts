@@ -145,7 +145,7 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
     const body = this.#body;
     if (body.complete) return from;
     // Nobody reads the rest of the body any more; the connection will be closed.
-    if (body.fault !== undefined || !this.#takesBody()) return bytes.length;
+    if (!this.#takesBody()) return bytes.length;
     const sending = this.#attempt?.sent === true;
     const end = body.read(bytes, from, !sending);
     if (end === illegal) {
@@ -157,6 +157,7 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
   }
 
   #takesBody(): boolean {
+    if (this.#body.fault !== undefined) return false;
     return this.#phase === 'asking' || this.#phase === 'attempting' || this.#delivery?.answering === true;
   }
 
