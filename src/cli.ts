@@ -15,6 +15,13 @@ interface CommonFlags {
   readonly set: readonly string[];
 }
 
+interface DevFlags {
+  readonly replicas: number;
+  readonly port: number;
+  readonly preset?: string;
+  readonly restartAfter?: number;
+}
+
 let exitCode = 0;
 
 const program = new Command('holdfast')
@@ -35,12 +42,13 @@ configured(program.command('dev'))
   .description('run replicas of a command on this machine, with everything around them in one process')
   .option('--replicas <n>', 'how many replicas', wholeNumber, 3)
   .option('--port <port>', 'where to listen; 0: any free port', wholeNumber, 8080)
+  .option('--restart-after <ms>', 'start a replica that ended again by itself, after so many milliseconds', wholeNumber)
   .option('--preset <preset>', 'the framework of the sessions; found by itself where possible')
   .argument('<command...>', 'behind --; {port} and {sessions} are replaced')
-  .action(async (command: string[], flags: CommonFlags & { replicas: number; port: number; preset?: string }) => {
+  .action(async (command: string[], flags: CommonFlags & DevFlags) => {
     const { dev } = await import('./commands/dev.ts');
-    const { replicas, port, preset } = flags;
-    exitCode = await dev({ ...asOptions(flags), replicas, port, preset, command });
+    const { replicas, port, preset, restartAfter } = flags;
+    exitCode = await dev({ ...asOptions(flags), replicas, port, preset, restartAfterMs: restartAfter, command });
   });
 
 configured(program.command('check'))

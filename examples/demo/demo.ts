@@ -52,7 +52,7 @@ async function tell(dev: DevProcess, browser: Browser): Promise<void> {
   const first = await podOf(browser);
   const sixth = await browser.number('/inc');
   check('the number after six clicks', sixth === 6, String(sixth));
-  check('its pod', true, first);
+  say(`    its pod: ${first}`);
 
   say(`\n 2. kill -9 of ${first}, in the middle of the visit`);
   await dev.kill(first);

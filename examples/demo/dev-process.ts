@@ -50,8 +50,8 @@ export class DevProcess {
   }
 
   /** Resolves with the gateway's origin once it serves. */
-  async ready(): Promise<string> {
-    const origin = await until(
+  ready(): Promise<string> {
+    return until(
       'holdfast dev serves',
       () => {
         if (this.#ended) throw new Error('it has ended');
@@ -59,7 +59,6 @@ export class DevProcess {
       },
       { deadlineMs: 20_000 },
     );
-    return origin ?? '';
   }
 
   podAt(port: number): string {
@@ -101,14 +100,14 @@ export class DevProcess {
   #read(line: string): void {
     this.#lines.push(line);
     if (this.#lines.length > linesMax) this.#lines.shift();
-    const up = /^(pod-\d+) +up +pid (\d+) +port (\d+) +sessions (.+)$/.exec(line);
+    const up = /^(pod-\d+) up pid (\d+) port (\d+) sessions (.+)$/.exec(line);
     if (up !== null) {
       this.#sessions.set(up[1]!, up[4]!);
       this.#running.set(up[1]!, { pid: Number(up[2]), port: Number(up[3]), sessions: up[4]! });
     }
-    const down = /^(pod-\d+) +down/.exec(line);
+    const down = /^(pod-\d+) down/.exec(line);
     if (down !== null) this.#running.delete(down[1]!);
-    const open = /^open +(http:\S+)$/.exec(line);
+    const open = /^open (http:\S+)$/.exec(line);
     if (open !== null) this.#origin = open[1];
   }
 }

@@ -20,7 +20,7 @@ export interface DevReplicaOptions {
   readonly preset: Preset;
   /** argv; `{port}`, `{sessions}` and `{replica}` are replaced in each word. */
   readonly command: readonly [string, ...string[]];
-  readonly environment: NodeJS.ProcessEnv;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly onLine: (line: string) => void;
   /** The process ended, in words ("killed by SIGKILL", "exit code 1"); also after kill(). */
   readonly onExit: (how: string) => void;
@@ -38,6 +38,10 @@ export class DevReplica {
     this.name = `pod-${options.number}`;
     this.sessions =
       options.preset === 'laravel' ? join(this.#storage(), 'framework/sessions') : join(options.folder, 'sessions');
+  }
+
+  get port(): number {
+    return this.#options.port;
   }
 
   get pid(): number | undefined {

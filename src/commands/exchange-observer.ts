@@ -7,6 +7,7 @@
 import { ExchangeMetrics } from '../base/exchange-metrics.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
+import { helloTarget } from '../upstream/hello.ts';
 import type { ExchangeLine, ExchangeObserver } from '../proxy/proxy-context.ts';
 
 export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
@@ -26,6 +27,8 @@ export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
     .child();
   return {
     ended(line: ExchangeLine): void {
+      // A gateway's own question, many times a minute; it was answered here and reached no pod.
+      if (line.target === helloTarget && line.tried.length === 0) return;
       counted.ended(line);
       bytes.value += line.bytes;
       if (line.replayed) replayed.value++;

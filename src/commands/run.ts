@@ -63,8 +63,13 @@ async function start(config: Config, parts: ProcessParts, lifecycle: Lifecycle):
   const role = await createRole(config, parts);
   lifecycle.add({ name: 'connections', boundMs: closeBoundMs, stop: () => role.close() });
   const windows = await openAdmin({ admin: config.admin, probes: config.probes, window: role.window, metrics, log });
-  const closeWindows = async (): Promise<void> => void (await Promise.all(windows.map((window) => window.close())));
-  lifecycle.add({ name: 'admin', boundMs: closeBoundMs, stop: closeWindows });
+  lifecycle.add({
+    name: 'admin',
+    boundMs: closeBoundMs,
+    stop: async () => {
+      await Promise.all(windows.map((window) => window.close()));
+    },
+  });
   const boundMs =
     config.timeouts.drainMs + (config.role === 'gateway' ? config.timeouts.drainDelayMs : 0) + closeBoundMs;
   lifecycle.add({ name: 'drain', boundMs, stop: () => role.drain() });

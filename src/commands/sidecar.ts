@@ -18,6 +18,7 @@ import { Notes } from '../sessions/notes.ts';
 import { PeerClient } from '../sessions/peer-client.ts';
 import { PeerServer } from '../sessions/peer-server.ts';
 import { SessionDirectory } from '../sessions/session-directory.ts';
+import type { SessionGate } from '../sessions/stay.ts';
 import type { Owner, StoreName } from '../store/contract.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import { ApplicationWatch } from '../upstream/application-watch.ts';
@@ -33,6 +34,8 @@ import { countSidecar, type SidecarState, sidecarWindow } from './sidecar-window
 export interface SidecarParts extends ProcessParts {
   /** A store that is open already and shared (`dev`); else the configured one is opened, and closed in the end. */
   readonly store?: OpenedStore;
+  /** Puts something between the data path and the keeper (`dev` looks where session files appear). */
+  readonly wrapGate?: (gate: SessionGate, directory: SessionDirectory) => SessionGate;
 }
 
 /** How often a session directory that can't be used yet is tried again. */
@@ -120,7 +123,7 @@ class Sidecar implements RunningRole {
     await Promise.all([keeper.start(), this.#application.start()]);
     keeper.applicationRefuses = !this.#application.accepts;
     if (this.#isStopped()) return;
-    await peers.server.listen(this.#config.peer.listen);
+    await peers.server.listen();
     this.#addresses = await proxy.listen();
     this.#waitsFor = undefined;
     const addresses = this.#addresses.map(formatAddress);
@@ -153,8 +156,8 @@ class Sidecar implements RunningRole {
   }
 
   #assemble(): Assembled {
-    const { clock, log, metrics } = this.#parts;
-    const { timeouts, limits, sessions, session, application, store, listen, trustedProxies } = this.#config;
+    const { clock, log, metrics, wrapGate } = this.#parts;
+    const { timeouts, limits, sessions, session, application, store, peer, listen, trustedProxies } = this.#config;
     const own = this.#whoWeAre();
     const secrets = store.keys;
     const client = new PeerClient({ secrets, timeouts, log });
@@ -170,12 +173,12 @@ class Sidecar implements RunningRole {
       peers: client,
       lifetimeMs: session.lifetimeMs,
     });
-    const server = new PeerServer({ ownUid: own.uid, secrets, release: (ask) => keeper.releaseAsked(ask), log });
+    const server = new PeerServer({ listen: peer.listen, uid: own.uid, secrets, keeper, log });
     const role = new SidecarRole({
       ...shared,
       own,
       application,
-      gate: keeper,
+      gate: wrapGate?.(keeper, this.#directory) ?? keeper,
       codec: this.#codec,
       signer: new InternalSigner(secrets),
       hello: { signer: new HelloSigner(secrets), say: () => this.#hello(own) },

@@ -1,0 +1,111 @@
+/**
+ * What a gateway shows of itself: conditions for the kubelet, the pods, where a session is, and its numbers.
+ *
+ * Must not know how the gateway is put together, nor how the window is served (admin/).
+ */
+
+import type { PinTable, TableEntry } from '../affinity/pin-table.ts';
+import type { SessionId } from '../affinity/session-codec.ts';
+import type { SessionView, Window } from '../admin/window.ts';
+import { formatAddress } from '../base/address.ts';
+import type { Metrics } from '../base/metrics.ts';
+import type { GatewayRole } from '../proxy/gateway-role.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+import type { StoreRecord } from '../store/contract.ts';
+import type { OpenedStore } from '../store/open-store.ts';
+import type { PodWatch } from '../upstream/pod-watch.ts';
+import type { UpstreamPool } from '../upstream/pool.ts';
+
+export interface GatewayWindowParts {
+  readonly role: GatewayRole;
+  readonly watch: PodWatch;
+  readonly table: PinTable;
+  readonly proxy: Proxy;
+  readonly pool: UpstreamPool;
+  /** Undefined where none is shared. */
+  readonly opened: OpenedStore | undefined;
+  /** Whether the start is over, well or not (rules 33). */
+  readonly isStarted: () => boolean;
+  readonly readSession: (given: string) => SessionId | undefined;
+  readonly digestOf: (session: SessionId) => string;
+}
+
+export function gatewayWindow(parts: GatewayWindowParts): Window {
+  const { role, watch, table, proxy, opened, isStarted, readSession } = parts;
+  return {
+    title: 'gateway',
+    started: () =>
+      isStarted()
+        ? { ok: true, reason: 'started' }
+        : { ok: false, reason: 'the pods are being asked for the first time' },
+    // Never the pods' number or health, never the store: a gateway without pods says so better than nobody.
+    ready() {
+      if (role.closing) return { ok: false, reason: 'draining' };
+      return isStarted() ? { ok: true, reason: 'ready' } : { ok: false, reason: 'starting' };
+    },
+    pods: () =>
+      [...watch.set.pods, ...watch.set.gone].map((pod) => ({
+        name: pod.name,
+        state: pod.state,
+        why: pod.why,
+        inFlight: pod.load.inFlight,
+        uid: pod.uid,
+        address: formatAddress(pod.address),
+      })),
+    async session(given) {
+      const session = readSession(given);
+      if (session === undefined) return undefined;
+      const record = await opened?.store.ownerOf(opened.names.of(session)).catch(() => undefined);
+      return whereIs(parts.digestOf(session), table.get(session), record);
+    },
+    // By hand: readiness says no, and everything is still answered.
+    drain() {
+      role.closing = true;
+      return Promise.resolve();
+    },
+    figures: () => [
+      ['Connections', String(proxy.connections)],
+      ['Exchanges in flight', String(proxy.inFlight)],
+      ['Sessions in the pin table', String(table.size)],
+      ['Store', opened === undefined ? 'none' : opened.health.state],
+    ],
+  };
+}
+
+/** The store's word, unless the table knows a newer term. */
+function whereIs(
+  session: string,
+  entry: TableEntry | undefined,
+  record: StoreRecord | undefined,
+): SessionView | undefined {
+  const stored =
+    record === undefined
+      ? { version: null, storedAt: null }
+      : { version: record.version, storedAt: new Date(record.storedAtMs).toISOString() };
+  if (record !== undefined && (entry === undefined || record.epoch >= entry.epoch)) {
+    const reason = record.tombstone ? 'logged out' : record.owner === undefined ? 'free' : 'owner in the store';
+    return { session, pod: record.owner?.name ?? null, reason, epoch: record.epoch, ...stored };
+  }
+  if (entry === undefined) return undefined;
+  return { session, pod: entry.pod.name, reason: 'pin table', epoch: entry.epoch, ...stored };
+}
+
+/** The sizes of what the gateway holds, for /metrics. */
+export function countGateway(metrics: Metrics, { watch, table, pool, proxy }: GatewayWindowParts): void {
+  metrics.gauge({ name: 'pods', help: 'Pods by state.', labels: ['state'] }, () => {
+    const { ready, draining, unhealthy, gone } = watch.set;
+    return [
+      [['ready'], ready.length],
+      [['draining'], draining.length],
+      [['unhealthy'], unhealthy.length],
+      [['gone'], gone.length],
+    ];
+  });
+  metrics.gauge({ name: 'pod_exchanges', help: 'Exchanges in flight at each pod.', labels: ['pod'] }, () =>
+    watch.set.pods.map((pod) => [[pod.name], pod.load.inFlight]),
+  );
+  metrics.gauge({ name: 'pin_table_sessions', help: 'Sessions in the pin table.' }, () => table.size);
+  metrics.gauge({ name: 'client_connections', help: 'Open client connections.' }, () => proxy.connections);
+  metrics.gauge({ name: 'exchanges', help: 'Exchanges in flight.' }, () => proxy.inFlight);
+  metrics.gauge({ name: 'upstream_connections', help: 'Open connections to pods.' }, () => pool.openCount);
+}
