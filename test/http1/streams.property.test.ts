@@ -1,0 +1,165 @@
+/**
+ * Properties of whole streams: how they are cut changes nothing, and what we write we read back.
+ */
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { chunkEnd, chunkHead, lastChunk } from '../../src/http1/chunk-writer.ts';
+import { forwardRequestHead } from '../../src/http1/forward-head.ts';
+import { forwardResponseHead } from '../../src/http1/forward-response-head.ts';
+import { cutAt, readRequests, readResponses, type StreamOptions } from '../support/http1-stream.ts';
+
+/** Limits so small that generated streams meet them. */
+const tight: StreamOptions = {
+  limits: { headBytes: 90, targetBytes: 12, fields: 3, bodyBytes: 12 },
+  trailerBytesMax: 12,
+  bodyBytesMax: 12,
+};
+
+const fieldLine = fc.constantFrom(
+  'Host: a',
+  'host:b',
+  'Connection: close',
+  'Connection: keep-alive, upgrade',
+  'Upgrade: websocket',
+  'Content-Length: 3',
+  'Content-Length: 0',
+  'Transfer-Encoding: chunked',
+  'Expect: 100-continue',
+  'Cookie: a=1',
+  'X-Y:  \t z \t',
+  'X_Y: \xff',
+  'Bad Name: x',
+  ' folded',
+  'nocolon',
+  'X: a\rb',
+  'X: a\nb',
+  'X: \0',
+);
+const firstLine = fc.constantFrom(
+  'GET / HTTP/1.1',
+  'POST /x?y HTTP/1.1',
+  'POST http://b/long/path HTTP/1.0',
+  'OPTIONS * HTTP/1.7',
+  'HTTP/1.1 200 OK',
+  'HTTP/1.1 204 No Content',
+  'HTTP/1.1 100 Continue',
+  'HTTP/1.0 200',
+  'GET / HTTP/2.0',
+  'GET  /',
+);
+const bodyPart = fc.constantFrom('', 'abc', '3\r\nabc\r\n', '0\r\n\r\n', '00;a="b"\r\n', 'X: t\r\n\r\n', '3 ;e\r\nab', '0', '\r', '\n', '\r\n');
+
+/** Streams that are legal, nearly legal, or soup. */
+const streams = fc
+  .array(fc.tuple(firstLine, fc.array(fieldLine, { maxLength: 5 }), fc.array(bodyPart, { maxLength: 5 })), { maxLength: 4 })
+  .map((messages) => messages.map(([first, fields, body]) => [first, ...fields, '', body.join('')].join('\r\n')).join(''))
+  .chain((text) =>
+    fc.record({
+      text: fc.constant(text),
+      at: fc.nat(text.length),
+      edit: fc.constantFrom('', '\r', '\n', ' ', ':', '\0', '\r\n', '0', 'chunked', '\x80'),
+      removed: fc.nat(3),
+    }),
+  )
+  .map(({ text, at, edit, removed }) => Buffer.from(text.slice(0, at) + edit + text.slice(at + removed), 'latin1'));
+
+const cuts = fc.array(fc.nat(400), { maxLength: 40 });
+
+describe('any cut of any stream gives the same', () => {
+  for (const [name, options] of [
+    ['usual limits', {}],
+    ['tight limits', tight],
+  ] as const) {
+    test(`requests, ${name}`, () => {
+      fc.assert(
+        fc.property(streams, cuts, (stream, places) => {
+          assert.deepEqual(readRequests(cutAt(stream, places), options), readRequests([stream], options));
+        }),
+        { numRuns: 3000 },
+      );
+    });
+    test(`responses, ${name}`, () => {
+      fc.assert(
+        fc.property(streams, cuts, fc.constantFrom('GET', 'HEAD'), (stream, places, method) => {
+          const asked = { ...options, method, upgrade: 'websocket' };
+          assert.deepEqual(readResponses(cutAt(stream, places), asked), readResponses([stream], asked));
+        }),
+        { numRuns: 3000 },
+      );
+    });
+  }
+});
+
+const token = fc.string({ unit: fc.constantFrom(...Array.from('abcXYZ019-!#$%&*+.^_`|~')), minLength: 1, maxLength: 12 });
+const value = fc.string({ unit: fc.constantFrom(...Array.from('ab ,;="\t\xa0\xff:/')), maxLength: 20 }).map((text) => text.replace(/^[ \t]+|[ \t]+$/g, ''));
+const plainFields = fc.array(fc.tuple(token.map((name) => `q${name}`), value), { maxLength: 8 });
+const target = fc.string({ unit: fc.constantFrom(...Array.from('abc/?&=%."\\|')), maxLength: 20 }).map((rest) => `/${rest}`);
+const requestFraming = fc.constantFrom([], ['Content-Length: 0'], ['Content-Length: 12'], ['Transfer-Encoding: chunked']);
+
+function lines(fields: readonly (readonly [string, string])[]): string[] {
+  return fields.map(([name, content]) => `${name}:${content}`);
+}
+
+describe('what we write, we read back', () => {
+  test('request heads', () => {
+    fc.assert(
+      fc.property(token, target, plainFields, requestFraming, fc.option(value), (method, path, fields, framing, cookie) => {
+        const sent = [`${method} ${path} HTTP/1.1`, 'Host: a:1', ...lines(fields), ...framing];
+        if (cookie !== null) sent.push(`Cookie: ${cookie}`);
+        const before = readRequests([Buffer.from([...sent, '', ''].join('\r\n'), 'latin1')]).messages[0]?.head;
+        assert(before !== undefined || method === 'CONNECT');
+        if (before === undefined) return;
+        const client = { address: '::1', secure: true };
+        const text = forwardRequestHead(before, { cookie: undefined, forwarded: 'replace', client, requestId: 'i', added: [['y', 'z']] });
+        const after = readRequests([Buffer.from(text, 'latin1')]);
+        assert.equal(after.refused, undefined);
+        const { head } = after.messages[0]!;
+        for (const key of ['method', 'target', 'host', 'framing', 'cookie', 'keepAlive', 'upgrade'] as const) {
+          assert.deepEqual(head[key], before[key], key);
+        }
+        assert.deepEqual(
+          head.fields.filter(({ lower }) => lower.startsWith('q')).map((field) => [field.name, field.value]),
+          fields.filter(([name]) => !name.includes('_')),
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('response heads', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 200, max: 999 }), value, plainFields, requestFraming, (status, phrase, fields, framing) => {
+        const sent = [`HTTP/1.1 ${status} ${phrase}`, ...lines(fields), ...framing];
+        const before = readResponses([Buffer.from([...sent, '', ''].join('\r\n'), 'latin1')]).messages[0]!.head;
+        const text = forwardResponseHead(before, { added: [['y', 'z']], framing: { kind: 'as-is' }, clientMinor: 1, closing: true });
+        const after = readResponses([Buffer.from(text, 'latin1')]);
+        assert.equal(after.refused, undefined);
+        const { head } = after.messages[0]!;
+        assert.deepEqual([head.status, head.phrase, head.framing, head.keepAlive], [status, before.phrase, before.framing, false]);
+        assert.deepEqual(
+          head.fields.filter(({ lower }) => lower.startsWith('q')).map((field) => [field.name, field.value]),
+          fields,
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('chunked bodies, with the last chunk as their end mark', () => {
+    const data = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 6 });
+    fc.assert(
+      fc.property(data, cuts, (pieces, places) => {
+        const head = Buffer.from('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', 'latin1');
+        const frames = pieces.flatMap((piece) => [Buffer.from(chunkHead(piece.length), 'latin1'), piece, chunkEnd]);
+        const stream = Buffer.concat([head, ...frames, lastChunk]);
+        const { messages, refused, surplus } = readResponses(cutAt(stream, places));
+        assert.deepEqual([refused, surplus], [undefined, 0]);
+        const { body, complete, mark } = messages[0]!;
+        assert.deepEqual([body, complete, mark], [Buffer.concat(pieces).toString('latin1'), true, '0\r\n\r\n']);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
