@@ -127,7 +127,7 @@ type Value = { readonly kind: 'value'; readonly value: unknown } | { readonly ki
 
 /** YAML; but a text key's bare value is taken as it is, so that no secret turns into a number or a comment. */
 function readText(key: Key, given: string): Value {
-  const bare = !/^\s*["'[{]/.test(given);
+  const bare = !/^\s*(?:["'[{]|- )/.test(given);
   if (bare && isText(key)) return { kind: 'value', value: given };
   const value = parseYaml(given);
   return value.kind === 'bad' && key.secret ? { kind: 'value', value: given } : value;

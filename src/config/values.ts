@@ -137,9 +137,11 @@ export function secrets() {
 /** Networks in CIDR spelling, or single addresses. */
 export function networks() {
   const words = { error: 'is not a network such as 10.0.0.0/8' };
+  const one = z.string(words).refine(isNetwork, words);
   return z
-    .array(z.string(words).refine(isNetwork, words), { error: 'is not a list of networks such as 10.0.0.0/8' })
-    .max(namesMax)
+    .union([one.transform((network) => [network]), z.array(one).max(namesMax)], {
+      error: 'is not a list of networks such as 10.0.0.0/8',
+    })
     .meta({ kind: 'list of networks' } satisfies KeyMeta);
 }
 

@@ -35,6 +35,12 @@ test('a value from the environment or a flag is YAML', () => {
   assert.equal(read.health.intervalMs, 5000);
 });
 
+test('a list can be written as one value, in brackets or as lines', () => {
+  for (const value of ['10.0.0.0/8', '[10.0.0.0/8]', '- 10.0.0.0/8']) {
+    assert.deepEqual(config({ yaml: gateway, set: [`trustedProxies=${value}`] }).trustedProxies, ['10.0.0.0/8']);
+  }
+});
+
 test("a variable of no key's name is ignored, such as those that Kubernetes injects for a Service", () => {
   const environment = {
     HOLDFAST_PORT: 'tcp://10.0.0.1:80',

@@ -45,7 +45,7 @@ test('file names are kebab-case, and none is a drawer for odds and ends', () => 
 
 test('no check of the compiler or the linter is switched off', () => {
   assert.deepEqual(
-    offenders((file) => /@ts-(?:ignore|expect-error|nocheck)|eslint-disable|:\s*any\b|\bas any\b/.test(file.text)),
+    offenders((file) => /@ts-(?:ignore|expect-error|nocheck)|eslint-disable|prettier-ignore/.test(file.text)),
     [],
   );
 });

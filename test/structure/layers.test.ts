@@ -40,7 +40,10 @@ const importers: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The two folders that only think: no sockets, files, processes, timers. */
-const pure = { folders: ['http1', 'affinity'], modules: ['node:assert/strict', 'node:crypto', 'node:buffer', 'node:net'] };
+const pure = {
+  folders: ['http1', 'affinity'],
+  modules: ['node:assert/strict', 'node:crypto', 'node:buffer', 'node:net'],
+};
 
 const files = sourceFiles();
 
