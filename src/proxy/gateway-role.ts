@@ -169,6 +169,10 @@ class GatewayPlan implements Plan {
   }
 
   #following(choice: PodChoice, failure: AttemptFailure | undefined): Step {
+    // A full pod keeps its sessions (rules 27): moving them would cost more than the wait.
+    if (this.#session !== undefined && failure?.unsent?.startsWith('overloaded') === true) {
+      return { kind: 'refuse', reason: 'overloaded' };
+    }
     const pod = this.#pick?.pod;
     if (pod !== undefined) {
       pod.load.inFlight--;
@@ -231,7 +235,7 @@ class GatewayPlan implements Plan {
     }
     const pin = pins.due({
       status: head.status,
-      cacheControl: internalField(head.fields, 'cache-control'),
+      cacheControl: joinedField(head, 'cache-control'),
       change,
       session,
       reading: this.#pin,
@@ -242,6 +246,15 @@ class GatewayPlan implements Plan {
     });
     return { kind: 'pass', hold: 'none', fields: pin === undefined ? [] : [['set-cookie', pin]] };
   }
+}
+
+/** All lines of a list-valued field as one (RFC 9110 section 5.3); undefined: there is none. */
+function joinedField({ fields }: ResponseHead, lower: string): string | undefined {
+  let joined: string | undefined;
+  for (const field of fields) {
+    if (field.lower === lower) joined = joined === undefined ? field.value : `${joined}, ${field.value}`;
+  }
+  return joined;
 }
 
 /** What the choice learns from a failure, in its own words. */

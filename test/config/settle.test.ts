@@ -172,7 +172,7 @@ test('what this version does not have is refused, never ignored', () => {
     [gateway.replace('redis://redis:6379', 'redis+sentinel://a,b/main/0'), 'store.url'],
     [gateway.replace('redis://redis:6379', 'redis+cluster://a,b'), 'store.url'],
     [gateway.replace('store: {', 'store: { wait: { replicas: 1 },'), 'store.wait'],
-    [gateway.replace('preset: php', 'preset: django'), 'session.preset'],
+    [gateway.replace('preset: php', 'preset: jsessionid'), 'session.preset'],
     [sidecar.replace('sessions: {', 'sessions: { serialize: true,'), 'sessions.serialize'],
     [sidecar.replace('sessions: {', 'sessions: { rebalance: true,'), 'sessions.rebalance'],
   ] as const) {
