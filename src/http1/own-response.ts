@@ -62,6 +62,3 @@ export function ownResponse(response: OwnResponse): string {
   else if (response.clientMinor === 0) text += 'Connection: keep-alive\r\n';
   return response.toHead === true || status === 204 || status === 304 ? `${text}\r\n` : `${text}\r\n${body}`;
 }
-
-/** The interim answer to `Expect: 100-continue` that we give where an upstream did not (RFC 9110 section 15.2.1). */
-export const continueResponse = 'HTTP/1.1 100 Continue\r\n\r\n';

@@ -4,7 +4,6 @@
  * Must not know heads. The bytes have passed grammar.ts's `targetByte` or `valueByte` before.
  */
 
-import { isIPv6 } from 'node:net';
 import { hexValue, hostByte } from './grammar.ts';
 
 export type Target =
@@ -74,5 +73,19 @@ function isHex(code: number): boolean {
 function isIpLiteral(text: string): boolean {
   if (/^v[0-9a-f]+\.[-._~!$&'()*+,;=:0-9a-z]+$/i.test(text)) return true;
   const address = /^([0-9a-f:.]+)(?:%25(?:[-._~0-9a-z]|%[0-9a-f]{2})+)?$/i.exec(text)?.[1];
-  return address !== undefined && isIPv6(address);
+  return address !== undefined && isIpv6(address);
 }
+
+/** IPv6address (RFC 3986 section 3.2.2): eight groups, or fewer around one "::"; the last two may be an IPv4 address. */
+function isIpv6(text: string): boolean {
+  const halves = text.split('::');
+  if (halves.length > 2) return false;
+  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
+  const tail = groups.at(-1);
+  const endsInIpv4 = tail !== undefined && text.endsWith(tail) && ipv4.test(tail);
+  if (endsInIpv4) groups.splice(-1, 1, '0', '0');
+  if (!groups.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return false;
+  return halves.length === 2 ? groups.length < 8 : groups.length === 8;
+}
+
+const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
