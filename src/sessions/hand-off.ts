@@ -86,7 +86,13 @@ export class HandOff {
       } else if (state.at === 'owned') {
         if (state.epoch !== ask.epoch && !reclaimed) return 'not-mine';
         // Rule 20: who can't reach the store can't hand over, and says so.
-        return this.#context.storeUp ? this.release(entry, bounds) : 'kept';
+        if (!this.#context.storeUp) return 'kept';
+        const releasing = this.release(entry, bounds);
+        // Heard before those who wait here: a request of ours must not take it back before the other keeper can.
+        void releasing.then((end) => {
+          if (end === 'released') entry.givenAwayAtMs = this.#context.nowMs();
+        });
+        return releasing;
       } else if (entry.capturing !== undefined) {
         if (!(await this.#before(this.#capture.settled(entry), bounds.deadlineMs))) return 'busy';
       } else {

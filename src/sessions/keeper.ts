@@ -44,6 +44,8 @@ export interface SessionDescription {
 const releasesAtOnce = 64;
 /** A request may meet another one's adopt, a release, a reclaim; more in a row is a fight it does not win. */
 const roundsMax = 8;
+/** How long a session that another keeper asked for is left to it. */
+const givenAwayMs = 50;
 
 export class Keeper implements SessionGate {
   readonly #context: KeeperContext;
@@ -200,12 +202,13 @@ export class Keeper implements SessionGate {
 
   async #admitLater(entry: SessionEntry, ask: AdmitAsk, arrivedTick: number): Promise<Admission> {
     for (let round = 0; round < roundsMax; round++) {
-      if (entry.releasing !== undefined) {
-        await entry.releasing;
+      if (entry.releasing !== undefined || entry.inspecting !== undefined) {
+        await (entry.releasing ?? entry.inspecting);
         continue;
       }
-      if (entry.adopting === undefined && this.#isHere(entry))
-        return this.#here(entry, { arrivedTick, outcome: 'hit' });
+      // The keeper that was given the session has yet to take it; this request then follows it there.
+      if (this.#context.nowMs() - entry.givenAwayAtMs < givenAwayMs) await this.#context.pause();
+      if (this.#isHere(entry)) return this.#here(entry, { arrivedTick, outcome: 'hit' });
       if (this.#stopping) return { kind: 'refused', reason: 'shutting-down' };
       const joined = entry.adopting;
       const flight = joined ?? this.#adopt.start(entry, ask);

@@ -36,6 +36,8 @@ export class SessionEntry {
   notedAtMs = 0;
   /** When this keeper buried the session; exchanges from before are fenced (rules 16). 0: never. */
   buriedTick = 0;
+  /** Monotonic time at which another keeper was given it; it gets the time to take it. */
+  givenAwayAtMs = -Infinity;
   /** How long the record lives in the store from its last renewal. */
   ttlMs: number;
   /** There is a note on disk. */

@@ -64,7 +64,10 @@ export class Pods {
     return {
       ask: async (owner: Owner, ask: ReleaseAsk) => {
         const pod = this.#pods.get(owner.uid);
-        if (pod === undefined || !pod.reachable || !from.reachable) return 'unreachable';
+        if (pod === undefined || !pod.reachable || !from.reachable) {
+          from.unanswered++;
+          return 'unreachable';
+        }
         from.asked.push(ask);
         return pod.keeper.releaseAsked(ask);
       },
@@ -90,6 +93,8 @@ export class Pod {
   readonly me: Owner;
   /** What this pod asked of others. */
   readonly asked: ReleaseAsk[] = [];
+  /** How many of its questions came to nothing. */
+  unanswered = 0;
   /** False: neither asks nor answers other keepers. */
   reachable = true;
   line: FaultyStore;

@@ -1,0 +1,301 @@
+/** What keepers promise each other: moves, hand-offs, forwards, drains. P owns first; Q asks. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { SessionId } from '../../src/affinity/session-codec.ts';
+import { until } from '../support/until.ts';
+import { freshSession, type Pod, Pods, refusedPut } from './keeper-pods.ts';
+
+const moved = { move: 'draining' } as const;
+
+async function dead(pods: Pods, session: SessionId): Promise<{ elsewhereFailed: { epoch: number; how: 'dead' } }> {
+  return { elsewhereFailed: { epoch: (await pods.record(session))!.epoch, how: 'dead' } };
+}
+
+test('a session that another live pod owns is forwarded there', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  assert.equal(await q.turnedAway(session), 'elsewhere p');
+  assert.equal(await pods.ownerOf(session), 'p');
+});
+
+test('with elsewhere: adopt it is asked for and adopted', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q', { elsewhere: 'adopt' })];
+  const session = freshSession();
+  await p.create(session);
+  assert.equal(await q.count(session), 2);
+  assert.equal(q.keeper.counters.forced, 0);
+  assert.equal(p.keeper.counters.handoffsOut, 1);
+});
+
+test('a move by a gateway is made whatever elsewhere says', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const stay = await q.enter(session, moved);
+  assert.equal(stay.outcome, 'restored');
+  assert.equal(q.read(session), 1);
+  assert.equal(await pods.ownerOf(session), 'q');
+  assert.ok(!p.hasFile(session));
+  assert.equal(p.notes.read(session), undefined);
+});
+
+test('a request with a hop mark is served or adopted, never forwarded again', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  assert.equal(await q.count(session, { hopped: true }), 2);
+  assert.equal(await pods.ownerOf(session), 'q');
+});
+
+test('an owner whose data address is dead is asked, and forced when it does not answer', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  p.kill();
+  assert.equal(await q.turnedAway(session), 'elsewhere p');
+  assert.equal(await q.count(session, await dead(pods, session)), 2);
+  assert.equal(q.keeper.counters.forced, 1);
+});
+
+test('a peer that did not answer is not asked again for its other sessions', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const sessions = Array.from({ length: 20 }, freshSession);
+  for (const session of sessions) await p.create(session);
+  p.kill();
+  await Promise.all(sessions.map((session) => q.count(session, { move: 'gone' })));
+  assert.equal(q.keeper.counters.forced, 20);
+  assert.equal(q.unanswered, 1);
+});
+
+test('what runs at the owner is waited for, stored and then handed over', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const busy = await p.enter(session);
+  const moving = q.enter(session, moved);
+  await until('Q has asked', () => q.asked.length === 1);
+  p.increment(session);
+  assert.deepEqual(await busy.settle(), { kind: 'leave' });
+  await moving;
+  assert.equal(q.read(session), 2);
+  assert.equal(p.keeper.counters.handoffsCut, 0);
+});
+
+test('what arrives during a release waits, and follows the session', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const slow = p.line.next('release', 'held');
+  const moving = q.enter(session, moved);
+  await slow.met;
+  const late = p.turnedAway(session);
+  void slow.deliver();
+  await moving;
+  assert.equal(await late, 'elsewhere q');
+});
+
+test('a busy owner keeps the session in a planned move', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const stream = await p.enter(session);
+  assert.equal(await q.turnedAway(session, moved), 'elsewhere p');
+  p.increment(session);
+  assert.deepEqual(await stream.settle(), { kind: 'leave' });
+  assert.equal(await pods.ownerOf(session), 'p');
+});
+
+test('an event stream that never ends does not hold a session that has to move', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const stream = await p.enter(session);
+  p.increment(session);
+  assert.equal(await q.count(session, await dead(pods, session)), 3, 'what the stream had written was handed over');
+  p.write(session, '99');
+  assert.deepEqual(await stream.settle(), refusedPut);
+  assert.ok(!p.hasFile(session));
+  assert.equal(p.keeper.counters.writesAfterRelease, 1);
+  assert.equal(await q.count(session), 4);
+});
+
+test('the exchange that caused an adoption is in flight before a release is heard', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const asked = p.keeper.admit({ session, ...moved, hopped: false });
+  await asked;
+  // Q's ask meets P's adopt under way: P's request is counted first, so it is waited for.
+  await p.restart();
+  const adopting = p.enter(session);
+  const moving = q.enter(session, moved);
+  const stay = await adopting;
+  p.increment(session);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  await moving;
+  assert.equal(q.read(session), 2);
+});
+
+test('a keeper that was restarted hands over what its notes say is its own, with what it served meanwhile', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  assert.equal(await p.count(session), 2);
+  await p.restart();
+  assert.equal(await q.count(session, moved), 3);
+  assert.equal(q.keeper.counters.forced, 0);
+});
+
+test('a replayed ask names a past epoch and is not mine', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  await q.count(session, moved);
+  await p.count(session, moved);
+  assert.equal(await p.keeper.releaseAsked(q.asked[0]!), 'not-mine');
+  assert.equal(await pods.ownerOf(session), 'p');
+});
+
+test('a keeper that goes away takes nothing from a live owner', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q', { elsewhere: 'adopt' })];
+  const [owned, free, unknown] = [freshSession(), freshSession(), freshSession()];
+  await p.create(owned);
+  await p.create(free);
+  await q.keeper.drain();
+  assert.equal(await q.turnedAway(owned), 'elsewhere p');
+  assert.equal(await q.turnedAway(owned, { hopped: true, fromGateway: true }), 'refused draining');
+  assert.equal(await q.turnedAway(owned, { ...moved, fromGateway: true }), 'refused draining');
+  assert.equal(await pods.ownerOf(owned), 'p');
+  await p.keeper.stop(1000);
+  assert.equal(await q.turnedAway(free, { fromGateway: true }), 'refused draining');
+  assert.equal(await q.turnedAway(unknown, { fromGateway: true }), 'refused draining');
+  assert.equal(await q.count(free), 2, 'without a gateway there is nobody else');
+});
+
+test('a keeper whose application refuses connections takes nothing until it accepts again', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  q.keeper.applicationRefuses = true;
+  assert.equal(await q.turnedAway(session, { ...moved, fromGateway: true }), 'refused draining');
+  q.keeper.applicationRefuses = false;
+  assert.equal(await q.count(session, { ...moved, fromGateway: true }), 2);
+});
+
+test('a drain gives idle sessions up at once and busy ones at their last exchange', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const [idle, busy] = [freshSession(), freshSession()];
+  await p.create(idle);
+  await p.create(busy);
+  const stay = await p.enter(busy);
+  await p.keeper.drain();
+  assert.equal(await pods.ownerOf(idle), 'free');
+  assert.equal(await pods.ownerOf(busy), 'p');
+  p.increment(busy);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  await until('it is given up', async () => (await pods.ownerOf(busy)) === 'free');
+  assert.equal(await q.count(busy), 3);
+  assert.equal(await q.count(idle), 2);
+});
+
+test('when the first keeper hears that the owner drains, it asks the store once more and takes the session', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const { epoch } = (await pods.record(session))!;
+  await p.keeper.drain();
+  assert.equal(await q.count(session, { elsewhereFailed: { epoch, how: 'draining' } }), 2);
+  assert.equal(q.keeper.counters.forced, 0);
+});
+
+test('stop stores and frees everything, and admits nobody', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const sessions = Array.from({ length: 200 }, freshSession);
+  await Promise.all(sessions.map((session) => p.create(session)));
+  p.increment(sessions[0]!);
+  await p.keeper.stop(5000);
+  for (const session of sessions) assert.equal(await pods.ownerOf(session), 'free');
+  assert.equal(await p.turnedAway(sessions[1]!), 'refused shutting-down');
+  const q = await pods.add('q');
+  assert.equal(await q.count(sessions[0]!), 3, 'what nobody had captured was stored');
+});
+
+test('requests that meet one adopt share it', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const stays = await Promise.all(Array.from({ length: 10 }, () => q.enter(session, moved)));
+  assert.equal(q.keeper.counters.adopts, 1);
+  q.increment(session);
+  for (const stay of stays) assert.deepEqual(await stay.settle(), { kind: 'leave' });
+});
+
+test('a request that would be forwarded does not decide for one that moves the session', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const [first, second] = await Promise.all([q.turnedAway(session), q.turnedAway(session, { hopped: true })]);
+  assert.equal(first, 'elsewhere p');
+  assert.equal(second, 'here');
+});
+
+test('no more adopts run at once than limits.adopts, and the others wait their turn', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q', { limits: { adopts: 2, unsynced: 10 } })];
+  const sessions = Array.from({ length: 12 }, freshSession);
+  for (const session of sessions) await p.create(session);
+  let active = 0;
+  let most = 0;
+  const { inner } = q.line;
+  const take = inner.take.bind(inner);
+  q.line.take = async (...given) => {
+    most = Math.max(most, ++active);
+    try {
+      return await take(...given);
+    } finally {
+      active--;
+    }
+  };
+  const numbers = await Promise.all(sessions.map((session) => q.count(session, moved)));
+  assert.deepEqual(numbers, Array<number>(12).fill(2));
+  assert.ok(most <= 2, `${most} at once`);
+});
+
+test('a session hops between three pods that die one after the other and loses nothing', async (t) => {
+  const pods = new Pods(t);
+  const session = freshSession();
+  const first = await pods.add('p0');
+  let pod: Pod = first;
+  let expected = await pod.create(session);
+  for (let round = 1; round <= 5; round++) {
+    const next = await pods.add(`p${round}`);
+    assert.equal(await pod.count(session), ++expected);
+    pod.kill();
+    assert.equal(await next.count(session, { move: 'gone' }), ++expected);
+    pod = next;
+  }
+});

@@ -1,0 +1,238 @@
+/** What a keeper promises while the store is down, and when it comes back. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { until } from '../support/until.ts';
+import { freshSession, type Pod, Pods, refusedPut } from './keeper-pods.ts';
+
+test('serve: a session that is here goes on, is counted, and is stored when the store is back', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  assert.equal(await p.count(session), 2);
+  assert.equal(await p.count(session), 3);
+  assert.equal(p.keeper.counters.unsynced, 2);
+  assert.equal(p.keeper.sizes.unsynced, 1);
+  await p.mend();
+  await until('it is stored', () => p.keeper.sizes.unsynced === 0);
+  p.reachable = false;
+  const q = await pods.add('q');
+  assert.equal(await q.count(session, { move: 'gone' }), 4);
+});
+
+test('serve: while the store is down nothing waits for it', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  const admission = p.keeper.admit({ session, move: undefined, hopped: false });
+  assert.ok(!(admission instanceof Promise));
+});
+
+test('serve: an answer that is held when the store goes down leaves', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  const stay = await p.enter(session);
+  p.increment(session);
+  p.line.next('put', 'late');
+  const settled = Promise.resolve(stay.settle());
+  p.cut();
+  assert.deepEqual(await settled, { kind: 'leave' });
+  assert.equal(p.keeper.counters.unsynced, 1);
+});
+
+test('refuse: an answer that the store does not confirm does not leave', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { onStoreDown: 'refuse' });
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  assert.deepEqual((await p.look(session)).verdict, { kind: 'refuse', reason: 'store-timeout' });
+  const stay = await p.enter(session);
+  p.increment(session);
+  assert.deepEqual(await stay.settle(), { kind: 'refuse', reason: 'store-timeout' });
+  await p.mend();
+  await until('what was written is stored', async () => ((await pods.record(session))?.version ?? 0) > 1);
+});
+
+test('refuse: a session that is not here reaches no application', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { onStoreDown: 'refuse' });
+  p.cut();
+  assert.equal(await p.turnedAway(freshSession()), 'refused not-here');
+});
+
+test('refuse: a session with a note is here, also after a restart of the keeper', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { onStoreDown: 'refuse' });
+  const session = freshSession();
+  await p.create(session);
+  p.restartCut();
+  assert.equal((await p.enter(session)).outcome, 'hit');
+});
+
+test('serve: what was let through never overwrites the stored copy', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  assert.equal(await p.count(session), 2);
+  q.cut();
+  const stay = await q.enter(session);
+  assert.equal(stay.outcome, 'restore-failed');
+  assert.equal(q.increment(session), 1);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  await q.mend();
+  await until('the store has been heard', () => q.keeper.sizes.unsynced === 0);
+  assert.equal(q.keeper.counters.unsyncedLost, 1);
+  assert.ok(!q.hasFile(session));
+  assert.equal(await p.count(session), 3);
+});
+
+test('serve: what was let through and ends with the store up is refused where a stored copy exists', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  q.cut();
+  const stay = await q.enter(session);
+  q.increment(session);
+  await q.mend();
+  assert.deepEqual(await stay.settle(), refusedPut);
+  assert.equal(await p.count(session), 2);
+});
+
+test('serve: a session that began in the outage is stored when the store is back', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  p.cut();
+  await p.create(session);
+  assert.equal(await p.count(session), 2);
+  await p.mend();
+  await until('it is stored', async () => (await pods.ownerOf(session)) === 'p');
+  assert.equal(await p.count(session), 3);
+});
+
+test('serve: one that began in the outage and ends with the store up is created', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  p.cut();
+  const stay = await p.enter(session);
+  p.increment(session);
+  await p.mend();
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  assert.equal(await pods.ownerOf(session), 'p');
+});
+
+test('rule 26: a logout while the store is down is noted, and the first thing the store hears', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  await logOut(p);
+  assert.equal(p.notes.read(session)?.buried, true);
+  p.restartCut();
+  await p.mend();
+  await until('the tombstone is there', async () => (await pods.ownerOf(session)) === 'tombstone');
+  assert.equal((await p.look(session)).number, 0);
+
+  async function logOut(pod: Pod): Promise<void> {
+    const stay = await pod.enter(session);
+    pod.unlink(session);
+    stay.answered({ kind: 'ended', attributes: '' });
+    assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  }
+});
+
+test('rule 26: a logout after a restart in an outage is noted too', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.restartCut();
+  const stay = await p.enter(session);
+  p.unlink(session);
+  p.health.connectionChanged(false);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  assert.equal(p.notes.read(session)?.buried, true);
+  await p.mend();
+  await until('the tombstone is there', async () => (await pods.record(session))?.tombstone === true);
+});
+
+test('rule 28: what a pod wrote that alone was cut off is refused, counted and forgotten', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  p.reachable = false;
+  assert.equal(await p.count(session), 2);
+  assert.equal(await q.count(session, { move: 'gone' }), 2);
+  assert.equal(await q.count(session), 3);
+  await p.mend();
+  await until('it is forgotten', () => !p.hasFile(session));
+  assert.equal(p.keeper.counters.unsyncedLost, 1);
+  p.reachable = true;
+  assert.equal(await p.count(session, { move: 'unhealthy' }), 4);
+});
+
+test('more unsynced sessions than can be remembered are found by their notes', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { limits: { adopts: 256, unsynced: 2 } });
+  const sessions = Array.from({ length: 6 }, freshSession);
+  for (const session of sessions) await p.create(session);
+  p.cut();
+  for (const session of sessions) assert.equal(await p.count(session), 2);
+  assert.equal(p.keeper.sizes.unsynced, 2);
+  await p.mend();
+  await until('all are stored', async () => {
+    const records = await Promise.all(sessions.map((session) => pods.record(session)));
+    return records.every((record) => record?.version === 3);
+  });
+});
+
+test('an answer is held no longer than the longest hold, whatever the store says about itself', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const q = await pods.add('q', { onStoreDown: 'refuse' });
+  for (const [pod, kind] of [
+    [p, 'leave'],
+    [q, 'refuse'],
+  ] as const) {
+    const session = freshSession();
+    await pod.create(session);
+    const stay = await pod.enter(session);
+    pod.increment(session);
+    // No put is answered, but confirms in between keep the store from counting as down.
+    const answering = setInterval(() => void pod.health.ownerOf(pods.names.of(session)), 10);
+    t.after(() => clearInterval(answering));
+    for (let index = 0; index < 100; index++) pod.line.next('put', 'late');
+    const verdict = await stay.settle();
+    clearInterval(answering);
+    assert.equal(verdict.kind, kind);
+    assert.equal(pod.health.state, 'up');
+  }
+});
+
+test('stop leaves the records as they are while the store is down', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  await p.count(session);
+  await p.keeper.stop(1000);
+  assert.equal(await pods.ownerOf(session), 'p');
+  assert.ok(p.hasFile(session));
+  await p.restart();
+  assert.equal(await p.count(session), 3);
+});
