@@ -14,7 +14,18 @@ import { presets, type Preset } from '../affinity/session-codec.ts';
 import type { GatewayConfig, SidecarConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblem, type Tree } from '../config/problems.ts';
-import type { DevOptions } from './dev.ts';
+import type { ConfigOptions } from './load-or-complain.ts';
+
+export interface DevOptions extends ConfigOptions {
+  readonly replicas: number;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly preset: string | undefined;
+  /** A replica that ended is started again after this long; undefined: when asked to. */
+  readonly restartAfterMs: number | undefined;
+  /** argv of a replica; `{port}`, `{sessions}` and `{replica}` are replaced. */
+  readonly command: readonly string[];
+}
 
 export interface DevConfigs {
   readonly gateway: GatewayConfig;

@@ -18,27 +18,15 @@ import { Metrics } from '../base/metrics.ts';
 import type { GatewayConfig, SidecarConfig } from '../config/config.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import { readableLog, readCommands, say } from './dev-console.ts';
-import { devConfigs } from './dev-configs.ts';
+import { devConfigs, type DevOptions } from './dev-configs.ts';
 import { watchForMisplaced } from './dev-misplaced.ts';
 import { DevPod } from './dev-pod.ts';
 import { freePorts } from './dev-ports.ts';
 import { DevReplica } from './dev-replica.ts';
 import { createGateway } from './gateway.ts';
-import type { ConfigOptions } from './load-or-complain.ts';
 import { openConfiguredStore } from './process-parts.ts';
 import type { RunningRole } from './running-role.ts';
 import { createSidecar } from './sidecar.ts';
-
-export interface DevOptions extends ConfigOptions {
-  readonly replicas: number;
-  /** 0: any free port. */
-  readonly port: number;
-  readonly preset: string | undefined;
-  /** A replica that ended is started again after this long; undefined: when asked to. */
-  readonly restartAfterMs: number | undefined;
-  /** argv of a replica; `{port}`, `{sessions}` and `{replica}` are replaced. */
-  readonly command: readonly string[];
-}
 
 const replicasMax = 64;
 /** How long the gateway may take to see a pod that has come up. */

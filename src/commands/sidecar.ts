@@ -87,7 +87,7 @@ class Sidecar implements RunningRole {
       lifetimeMs: session.lifetimeMs,
       clock,
     });
-    this.#notes = new Notes({ directory: sessions.notes });
+    this.#notes = new Notes({ directory: sessions.notes ?? this.#directory.privatePath });
     this.#opened = parts.store ?? openConfiguredStore(config, parts);
     const { names } = this.#opened;
     this.#nameOf = (id) => names.of(id);

@@ -90,8 +90,8 @@ export interface SidecarConfig extends CommonConfig {
   readonly application: Address;
   readonly sessions: {
     readonly directory: string;
-    /** Where the notes are; by default `.holdfast` in the directory. */
-    readonly notes: string;
+    /** Where the notes are; undefined: `.holdfast` in the directory. */
+    readonly notes: string | undefined;
     readonly replicate: 'sync' | 'async';
     readonly onStoreDown: 'serve' | 'refuse';
     readonly elsewhere: 'forward' | 'adopt';

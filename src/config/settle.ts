@@ -6,7 +6,6 @@
  */
 
 import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
 import type { Address } from '../base/address.ts';
 import { parseAddress } from '../base/address.ts';
 import type { Secrets } from '../base/keyring.ts';
@@ -188,8 +187,7 @@ function settleSidecar(keys: Keys, report: Report, dev: boolean): SidecarConfig 
   if (store?.keys === undefined || store.nameKey === undefined) return undefined;
   if (listen === undefined || session === undefined || advertise === undefined) return undefined;
   if (application === undefined || directory === undefined || name === undefined) return undefined;
-  const { replicate, onStoreDown, elsewhere, maxBytes, mode, skip, ignore } = keys.sessions;
-  const notes = keys.sessions.notes ?? join(directory, '.holdfast');
+  const { replicate, onStoreDown, elsewhere, maxBytes, mode, notes, skip, ignore } = keys.sessions;
   return {
     role: 'sidecar',
     ...common,

@@ -48,7 +48,7 @@ test("the contract's values are the defaults", () => {
 test("a sidecar's defaults: its own socket, notes in the session directory, probes of the kubelet ignored", () => {
   const read = sidecarConfig({ yaml: sidecar });
   assert.deepEqual(read.admin.place, { kind: 'unix', path: '/run/holdfast/admin.sock' });
-  assert.equal(read.sessions.notes, '/sessions/.holdfast');
+  assert.equal(read.sessions.notes, undefined, 'the session directory knows where they are');
   assert.deepEqual(read.sessions.ignore, { paths: [], userAgents: ['kube-probe/'] });
   assert.equal(read.sessions.maxBytes, 1024 * 1024);
   assert.equal(read.sessions.mode, undefined);
