@@ -89,6 +89,15 @@ export function listMembers(value: string): string[] {
   return members;
 }
 
+const usualLists: Readonly<Record<string, readonly string[]>> = { 'keep-alive': ['keep-alive'], close: ['close'] };
+
+/** The members so far and those of one more line of the same field. */
+export function withMembers(members: readonly string[], value: string): readonly string[] {
+  const usual = value === 'keep-alive' || value === 'close' ? usualLists[value] : undefined;
+  if (members.length === 0) return usual ?? listMembers(value);
+  return [...members, ...listMembers(value)];
+}
+
 /** Without the SP and HTAB at both ends; `trim()` would take obs-text such as NBSP too. */
 function trimBlanks(text: string): string {
   let start = 0;

@@ -30,7 +30,7 @@ export function keptLines(head: ReadHead, dropped: number, dropSetCookie?: (valu
   for (const field of fields) {
     const traits = field.traits ?? 0;
     if ((traits & dropped) !== 0) continue;
-    if (named !== undefined && (traits & trait.unstrippable) === 0 && named.includes(field.lower)) continue;
+    if (named !== undefined && (traits & trait.unstrippable) === 0 && named.has(field.lower)) continue;
     if ((traits & trait.setCookie) !== 0 && dropSetCookie?.(field.value) === true) continue;
     if (field.start === end && field.end !== undefined) {
       end = field.end;
@@ -44,12 +44,16 @@ export function keptLines(head: ReadHead, dropped: number, dropSetCookie?: (valu
   return end > start ? text + source.substring(start, end) : text;
 }
 
-/** What Connection names, in lower case; undefined where there is nothing beyond its usual options. */
-function namedByConnection(fields: readonly Field[]): readonly string[] | undefined {
-  let named: string[] | undefined;
+/**
+ * What Connection names, in lower case; undefined where there is nothing beyond its usual options. A set, because a
+ * hostile head has room for thousands of names.
+ */
+function namedByConnection(fields: readonly Field[]): ReadonlySet<string> | undefined {
+  let named: Set<string> | undefined;
   for (const { traits = 0, value } of fields) {
     if ((traits & trait.connection) === 0 || value === 'keep-alive' || value === 'close') continue;
-    (named ??= []).push(...listMembers(value));
+    named ??= new Set();
+    for (const name of listMembers(value)) named.add(name);
   }
   return named;
 }

@@ -7,7 +7,7 @@
 import type { CloseReason } from '../base/close-reasons.ts';
 import { type Field, trait } from './fields.ts';
 import { type Framing, requestFraming } from './framing.ts';
-import { CR, LF, listMembers, SP, targetByte, tokenLower } from './grammar.ts';
+import { CR, LF, listMembers, SP, targetByte, tokenLower, withMembers } from './grammar.ts';
 import {
   effectiveFields,
   effectiveHeadBytes,
@@ -154,18 +154,12 @@ function judge(
   if (framing.kind === 'refused') return framing;
   if (form?.kind === 'authority') return refused('connect-refused');
   const absolute = form?.kind === 'target' ? form : undefined;
-  if (
-    framing.kind === 'length' &&
-    limits.bodyBytes !== undefined &&
-    limits.bodyBytes !== 0 &&
-    framing.length > limits.bodyBytes
-  ) {
-    return refused('body-too-large');
-  }
+  const bodyBytesMax = limits.bodyBytes ?? 0;
+  if (framing.kind === 'length' && bodyBytesMax !== 0 && framing.length > bodyBytesMax) return refused('body-too-large');
   const { connection } = facts;
   // An HTTP/1.0 client knows no 100; its expectation is ignored (RFC 9110 section 10.1.1).
-  if (minor === 1 && !facts.expect.every((expectation) => expectation === '100-continue'))
-    return refused('expectation-unknown');
+  const unknown = minor === 1 && facts.expect.some((expectation) => expectation !== '100-continue');
+  if (unknown) return refused('expectation-unknown');
   const persistent =
     minor === 1 ? !connection.includes('close') : connection.includes('keep-alive') && !connection.includes('close');
   const head: RequestHead = {
@@ -195,7 +189,6 @@ interface Facts {
 }
 
 const none: readonly string[] = [];
-const keepAliveOnly: readonly string[] = ['keep-alive'];
 
 function gather(fields: readonly Field[]): Facts {
   const facts: Facts = { hosts: 0, host: '', cookie: undefined, connection: none, expect: none, upgrade: undefined };
@@ -208,12 +201,9 @@ function gather(fields: readonly Field[]): Facts {
     } else if ((traits & trait.cookie) !== 0) {
       facts.cookie = facts.cookie === undefined ? value : `${facts.cookie}; ${value}`;
     } else if ((traits & trait.connection) !== 0) {
-      facts.connection =
-        value === 'keep-alive' && facts.connection === none
-          ? keepAliveOnly
-          : [...facts.connection, ...listMembers(value)];
+      facts.connection = withMembers(facts.connection, value);
     } else if ((traits & trait.expect) !== 0) {
-      facts.expect = [...facts.expect, ...listMembers(value)];
+      facts.expect = withMembers(facts.expect, value);
     } else {
       facts.upgrade = facts.upgrade === undefined ? value : `${facts.upgrade}, ${value}`;
     }

@@ -6,7 +6,7 @@
 
 import { type Field, trait } from './fields.ts';
 import { type Framing, responseFraming } from './framing.ts';
-import { CR, LF, listMembers, SP, valueByte } from './grammar.ts';
+import { CR, LF, listMembers, SP, valueByte, withMembers } from './grammar.ts';
 import {
   effectiveFields,
   effectiveHeadBytes,
@@ -106,11 +106,11 @@ function judge(
   for (const { traits = 0, value } of fields) {
     if ((traits & (trait.setCookie | trait.connection | trait.upgrade)) === 0) continue;
     if ((traits & trait.setCookie) !== 0) (setCookies ??= []).push(value);
-    else if ((traits & trait.connection) !== 0) connection = [...connection, ...listMembers(value)];
+    else if ((traits & trait.connection) !== 0) connection = withMembers(connection, value);
     else upgrade += `,${value}`;
   }
-  if (status === 101 && !(minor === 1 && connection.includes('upgrade') && isOffered(upgrade, answering.upgrade)))
-    return refused;
+  const switches = minor === 1 && connection.includes('upgrade') && isOffered(upgrade, answering.upgrade);
+  if (status === 101 && !switches) return refused;
   const head: ResponseHead = {
     status,
     phrase,

@@ -5,6 +5,7 @@
  * are as legal as the others, only slower.
  */
 
+import assert from 'node:assert/strict';
 import { traitsOf } from './fields.ts';
 import { asciiLower, tokenLower } from './grammar.ts';
 
@@ -27,7 +28,8 @@ Sec-Fetch-User Sec-GPC Sec-WebSocket-Accept Sec-WebSocket-Extensions Sec-WebSock
 Sec-WebSocket-Version Server Set-Cookie Strict-Transport-Security TE Trailer Transfer-Encoding Upgrade
 Upgrade-Insecure-Requests User-Agent Vary Via Warning WWW-Authenticate X-Content-Type-Options X-CSRF-Token
 X-Forwarded-For X-Forwarded-Host X-Forwarded-Port X-Forwarded-Proto X-Frame-Options X-Inertia X-Livewire X-Powered-By
-X-Real-IP X-Request-ID X-Requested-With X-XSRF-TOKEN X-XSS-Protection traceparent tracestate`.split(/\s+/);
+X-Real-IP X-Request-ID X-Requested-With X-XSRF-TOKEN X-XSS-Protection traceparent tracestate
+x-holdfast-from x-holdfast-hop x-holdfast-move x-holdfast-own x-holdfast-pod`.split(/\s+/);
 
 /** The names by number; number 0 is none. */
 export const usualNames: readonly (UsualName | undefined)[] = [
@@ -37,6 +39,8 @@ export const usualNames: readonly (UsualName | undefined)[] = [
 
 const letters = Buffer.from(names.join(''), 'latin1');
 const lowerLetters = letters.map((byte) => tokenLower[byte]!);
+// Numbers and lengths are kept in single bytes.
+assert(names.length < 256 && names.every((name) => name.length < 256), 'too many usual names');
 /** By number: where its letters begin, and how many they are. */
 const offsets = new Uint16Array(names.length + 1);
 const lengths = new Uint8Array(names.length + 1);
