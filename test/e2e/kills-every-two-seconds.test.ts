@@ -12,7 +12,7 @@ import { SessionChecker } from '../support/session-checker.ts';
 import { until } from '../support/until.ts';
 
 const killIntervalMs = 2000;
-const kills = 7;
+const kills = 6;
 
 for (const application of ['laravel', 'plain-php'] as const) {
   test(`${application}: eight users lose nothing while a pod is killed every two seconds`, async (t) => {
