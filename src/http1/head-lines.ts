@@ -31,9 +31,9 @@ export type HeadStep<Head> =
   | { readonly kind: 'refused'; readonly reason: CloseReason };
 
 /** Where `limits.headBytes` is 0. */
-export const headBytesCeiling = 262_144;
+export const headBytesCeiling = 1_048_576;
 /** Where `limits.fields` is 0, and at most. */
-export const fieldsCeiling = 1000;
+export const fieldsCeiling = 10_000;
 
 const placeWords = 5;
 /**

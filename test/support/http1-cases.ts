@@ -61,7 +61,10 @@ function tell(result: StreamResult<RequestHead | ResponseHead>, words: readonly 
   return lines.join('\n');
 }
 
-function tellMessage({ head, body, complete, mark }: StreamMessage<RequestHead | ResponseHead>, fields: boolean): string {
+function tellMessage(
+  { head, body, complete, mark }: StreamMessage<RequestHead | ResponseHead>,
+  fields: boolean,
+): string {
   const { framing } = head;
   const said: string[] = [];
   if ('method' in head) {
