@@ -40,4 +40,3 @@ export interface BodyOptions {
   /** Called for each run of data of a chunked body, without its frame: `bytes[start..end)`. Must not throw. */
   readonly onData?: (start: number, end: number) => void;
 }
-

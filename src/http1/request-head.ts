@@ -155,7 +155,8 @@ function judge(
   if (form?.kind === 'authority') return refused('connect-refused');
   const absolute = form?.kind === 'target' ? form : undefined;
   const bodyBytesMax = limits.bodyBytes ?? 0;
-  if (framing.kind === 'length' && bodyBytesMax !== 0 && framing.length > bodyBytesMax) return refused('body-too-large');
+  if (framing.kind === 'length' && bodyBytesMax !== 0 && framing.length > bodyBytesMax)
+    return refused('body-too-large');
   const { connection } = facts;
   // An HTTP/1.0 client knows no 100; its expectation is ignored (RFC 9110 section 10.1.1).
   const unknown = minor === 1 && facts.expect.some((expectation) => expectation !== '100-continue');

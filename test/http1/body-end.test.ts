@@ -68,7 +68,9 @@ describe('where a body ends', () => {
 
   test('data is told without its frame', () => {
     const runs: [number, number][] = [];
-    scans({ kind: 'chunked' }, ['3;x\r\nab', 'c\r\n1\r\nd\r\n0\r\n\r\n'], { onData: (start, end) => runs.push([start, end]) });
+    scans({ kind: 'chunked' }, ['3;x\r\nab', 'c\r\n1\r\nd\r\n0\r\n\r\n'], {
+      onData: (start, end) => runs.push([start, end]),
+    });
     assert.deepEqual(runs, [
       [5, 7],
       [0, 1],

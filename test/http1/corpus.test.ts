@@ -5,7 +5,13 @@ import { describe, test } from 'node:test';
 import { closeReasons } from '../../src/base/close-reasons.ts';
 import type { RequestHead } from '../../src/http1/request-head.ts';
 import type { ResponseHead } from '../../src/http1/response-head.ts';
-import { readRequests, readResponses, type StreamMessage, type StreamResult, usualCuts } from '../support/http1-stream.ts';
+import {
+  readRequests,
+  readResponses,
+  type StreamMessage,
+  type StreamResult,
+  usualCuts,
+} from '../support/http1-stream.ts';
 import { type CorpusCase, corpusCases, corpusMissing, type ParsedMessage } from '../support/shared-corpus.ts';
 
 type AnyHead = RequestHead | ResponseHead;
@@ -46,7 +52,10 @@ function judge(entry: CorpusCase, result: StreamResult<AnyHead>): void {
   switch (entry.strict) {
     case 'reject':
       assert(refused !== undefined, `forwarded: ${entry.why}`);
-      assert((entry.kind === 'response' ? [502] : rightStatuses(entry.why)).includes(row?.status ?? 0), `${row?.status ?? 0}: ${entry.why}`);
+      assert(
+        (entry.kind === 'response' ? [502] : rightStatuses(entry.why)).includes(row?.status ?? 0),
+        `${row?.status ?? 0}: ${entry.why}`,
+      );
       if (entry.parsed !== undefined) assert(messages.length <= expected.length, entry.why);
       break;
     case 'accept':
@@ -54,10 +63,17 @@ function judge(entry: CorpusCase, result: StreamResult<AnyHead>): void {
       assert.equal(refused, undefined, entry.why);
       assert.equal(messages.length, expected.length, entry.why);
       for (const [index, message] of messages.entries()) compare(message, expected[index]!);
-      assert.equal(messages.every((message) => message.complete || message.head.framing.kind === 'close'), entry.complete, entry.why);
+      assert.equal(
+        messages.every((message) => message.complete || message.head.framing.kind === 'close'),
+        entry.complete,
+        entry.why,
+      );
       break;
     case 'incomplete':
-      assert(messages.every((message) => !message.complete || ('status' in message.head && message.head.status < 200)), entry.why);
+      assert(
+        messages.every((message) => !message.complete || ('status' in message.head && message.head.status < 200)),
+        entry.why,
+      );
   }
 }
 
@@ -75,7 +91,9 @@ function isPolicy(status: number | undefined, next: ParsedMessage | undefined): 
 
 /** A transfer coding besides chunked: nobody here asked for one, and it can't be taken off (502 is allowed for it). */
 function hasForeignCoding(message: ParsedMessage): boolean {
-  return message.fields.some(([name, value]) => name.toLowerCase() === 'transfer-encoding' && value.toLowerCase() !== 'chunked');
+  return message.fields.some(
+    ([name, value]) => name.toLowerCase() === 'transfer-encoding' && value.toLowerCase() !== 'chunked',
+  );
 }
 
 function compare(message: StreamMessage<AnyHead>, expected: ParsedMessage): void {

@@ -33,7 +33,15 @@ const ours = [
 describe('a forwarded request head', () => {
   test('has Host first, keeps order and spelling, and ends with ours', () => {
     const lines = forwarded(['GET /x?y HTTP/1.1', 'uSER-Agent: u', 'X-B:2', 'Host: a', 'X-A:  1 ', 'traceparent: t']);
-    assert.deepEqual(lines, ['GET /x?y HTTP/1.1', 'Host: a', 'uSER-Agent: u', 'X-B: 2', 'X-A: 1', 'traceparent: t', ...ours]);
+    assert.deepEqual(lines, [
+      'GET /x?y HTTP/1.1',
+      'Host: a',
+      'uSER-Agent: u',
+      'X-B: 2',
+      'X-A: 1',
+      'traceparent: t',
+      ...ours,
+    ]);
   });
 
   test('is HTTP/1.1 with a Host, whatever the client spoke', () => {
@@ -76,11 +84,25 @@ describe('a forwarded request head', () => {
       ],
       { forwarded: 'keep' },
     );
-    assert.deepEqual(lines, ['POST /x HTTP/1.1', 'Host: a', ...kept, 'Content-Length: 1', 'Cookie: c=1', 'X-Request-ID: id']);
+    assert.deepEqual(lines, [
+      'POST /x HTTP/1.1',
+      'Host: a',
+      ...kept,
+      'Content-Length: 1',
+      'Cookie: c=1',
+      'X-Request-ID: id',
+    ]);
   });
 
   test('has no name with an underscore, no Proxy, and no internal field of a stranger', () => {
-    const lines = forwarded([...get, 'X_Forwarded_For: 1', 'Content_Length: 5', 'pRoxy: p', 'X-Holdfast-Move: gone', 'x-holdfast-: 1']);
+    const lines = forwarded([
+      ...get,
+      'X_Forwarded_For: 1',
+      'Content_Length: 5',
+      'pRoxy: p',
+      'X-Holdfast-Move: gone',
+      'x-holdfast-: 1',
+    ]);
     assert.deepEqual(lines, [...get, ...ours]);
   });
 
@@ -93,7 +115,9 @@ describe('a forwarded request head', () => {
   test('frames the body by one field of our own spelling', () => {
     assert(forwarded(['POST / HTTP/1.1', 'Host: a', 'CONTENT-length:\t007 ']).includes('Content-Length: 7'));
     assert(forwarded(['POST / HTTP/1.1', 'Host: a', 'Content-Length: 0']).includes('Content-Length: 0'));
-    assert(forwarded(['POST / HTTP/1.1', 'Host: a', 'transfer-encoding: CHUNKED']).includes('Transfer-Encoding: chunked'));
+    assert(
+      forwarded(['POST / HTTP/1.1', 'Host: a', 'transfer-encoding: CHUNKED']).includes('Transfer-Encoding: chunked'),
+    );
     assert(!forwarded(get).join().toLowerCase().includes('length'));
   });
 
@@ -109,7 +133,12 @@ describe('a forwarded request head', () => {
   test('asks for an upgrade in our own words, and only for one that was read', () => {
     const lines = forwarded([...get, 'Connection: keep-alive, UPGRADE', 'upgrade: websocket', 'Sec-WebSocket-Key: k']);
     assert.deepEqual(lines.slice(2, 5), ['Sec-WebSocket-Key: k', 'Connection: upgrade', 'Upgrade: websocket']);
-    assert(!forwarded([...get, 'Connection: upgrade', 'Upgrade: h2c']).join().toLowerCase().includes('upgrade'));
+    assert(
+      !forwarded([...get, 'Connection: upgrade', 'Upgrade: h2c'])
+        .join()
+        .toLowerCase()
+        .includes('upgrade'),
+    );
   });
 
   test('forwards an expectation only where one is kept', () => {
@@ -120,7 +149,14 @@ describe('a forwarded request head', () => {
   });
 
   test('refuses to be written with a line of ours that is not one line', () => {
-    for (const [name, value] of [['x', 'a\r\nb: c'], ['x', 'a\n'], ['x', '\u0100'], ['x y', 'a'], ['', 'a'], ['x:', 'a']] as const) {
+    for (const [name, value] of [
+      ['x', 'a\r\nb: c'],
+      ['x', 'a\n'],
+      ['x', '\u0100'],
+      ['x y', 'a'],
+      ['', 'a'],
+      ['x:', 'a'],
+    ] as const) {
       assert.throws(() => forwarded(get, { added: [[name, value]] }), { name: 'AssertionError' });
     }
     assert.throws(() => forwarded(get, { cookie: 'a=1\r\nHost: b' }), { name: 'AssertionError' });

@@ -33,12 +33,22 @@ describe('a forwarded response head', () => {
       'Set-Cookie: b=2',
       'Content-Length: 005',
     ]);
-    assert.deepEqual(lines, ['HTTP/1.1 404 N\xf6pe', 'dATE: d', 'Set-Cookie: a=1', 'X-Y_Z: 1', 'Set-Cookie: b=2', 'Content-Length: 5']);
+    assert.deepEqual(lines, [
+      'HTTP/1.1 404 N\xf6pe',
+      'dATE: d',
+      'Set-Cookie: a=1',
+      'X-Y_Z: 1',
+      'Set-Cookie: b=2',
+      'Content-Length: 5',
+    ]);
   });
 
   test('keeps Set-Cookie and the length even if Connection names them', () => {
     const lines = ['Set-Cookie: a=1', 'Content-Length: 1'];
-    assert.deepEqual(forwarded(['HTTP/1.1 200 OK', 'Connection: set-cookie, content-length', ...lines]), ['HTTP/1.1 200 OK', ...lines]);
+    assert.deepEqual(forwarded(['HTTP/1.1 200 OK', 'Connection: set-cookie, content-length', ...lines]), [
+      'HTTP/1.1 200 OK',
+      ...lines,
+    ]);
   });
 
   test('leaves Set-Cookie lines behind where it is told to', () => {
@@ -85,11 +95,18 @@ describe('a forwarded response head', () => {
       'HTTP/1.1 103 Early Hints',
       'Link: l',
     ]);
-    assert.deepEqual(forwarded(['HTTP/1.1 200 OK', 'Transfer-Encoding: chunked'], {}, { method: 'HEAD' }), ['HTTP/1.1 200 OK']);
+    assert.deepEqual(forwarded(['HTTP/1.1 200 OK', 'Transfer-Encoding: chunked'], {}, { method: 'HEAD' }), [
+      'HTTP/1.1 200 OK',
+    ]);
   });
 
   test('switches protocols in our own words', () => {
-    const lines = ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'Sec-WebSocket-Accept: s', 'upgrade: websocket'];
+    const lines = [
+      'HTTP/1.1 101 Switching Protocols',
+      'connection: Upgrade',
+      'Sec-WebSocket-Accept: s',
+      'upgrade: websocket',
+    ];
     assert.deepEqual(forwarded(lines, {}, { upgrade: 'websocket' }), [
       'HTTP/1.1 101 Switching Protocols',
       'Sec-WebSocket-Accept: s',
@@ -100,7 +117,10 @@ describe('a forwarded response head', () => {
 
   test('bears added fields, which can not split it', () => {
     const lines = ['HTTP/1.1 200 OK', 'Content-Length: 0'];
-    assert.deepEqual(forwarded(lines, { added: [['Set-Cookie', 'p=1; Path=/']] }), [...lines, 'Set-Cookie: p=1; Path=/']);
+    assert.deepEqual(forwarded(lines, { added: [['Set-Cookie', 'p=1; Path=/']] }), [
+      ...lines,
+      'Set-Cookie: p=1; Path=/',
+    ]);
     assert.throws(() => forwarded(lines, { added: [['Set-Cookie', 'p=1\r\n\r\n<html>']] }), { name: 'AssertionError' });
   });
 });

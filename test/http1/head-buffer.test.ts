@@ -52,7 +52,10 @@ describe('the bytes of a head', () => {
   test('are looked at a few times a line, however slowly they come', () => {
     const { asked, step } = counted();
     const long = Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(30_000)}\r\n\r\n`, 'latin1');
-    const pieces = cutAt(long, Array.from({ length: long.length }, (_, at) => at));
+    const pieces = cutAt(
+      long,
+      Array.from({ length: long.length }, (_, at) => at),
+    );
     const results = pieces.map((piece) => step(piece, 0).kind);
     assert.equal(results.at(-1), 'head');
     assert(asked.times <= 16, `${asked.times} looks at 4 lines`);
@@ -61,7 +64,10 @@ describe('the bytes of a head', () => {
   test('of a line that is bad already are not looked at again for each CR', () => {
     const { asked, step } = counted();
     const bad = Buffer.from(`GET / HTTP/1.1\r\nBad Name\r\r\r\r\r`, 'latin1');
-    const results = cutAt(bad, Array.from({ length: bad.length }, (_, at) => at)).map((piece) => step(piece, 0).kind);
+    const results = cutAt(
+      bad,
+      Array.from({ length: bad.length }, (_, at) => at),
+    ).map((piece) => step(piece, 0).kind);
     assert.equal(results.indexOf('refused'), bad.length - 4);
     assert(asked.times <= 10);
   });

@@ -16,13 +16,22 @@ describe('an answer of our own', () => {
       assert.deepEqual([head.status, head.keepAlive, complete], [status, false, true], reason);
       assert.notEqual(head.phrase, '', reason);
       assert.equal(body, `Holdfast: ${row.words} (${reason})\n`);
-      assert.equal(head.fields.some((field) => field.lower === 'retry-after'), status === 503, reason);
+      assert.equal(
+        head.fields.some((field) => field.lower === 'retry-after'),
+        status === 503,
+        reason,
+      );
     }
   });
 
   test('is told byte for byte', () => {
     assert.equal(
-      ownResponse({ status: 503, reason: 'draining', closing: false, fields: [['x-holdfast-own', 'unsent; draining']] }),
+      ownResponse({
+        status: 503,
+        reason: 'draining',
+        closing: false,
+        fields: [['x-holdfast-own', 'unsent; draining']],
+      }),
       'HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 45\r\n' +
         'Cache-Control: no-store\r\nRetry-After: 1\r\nx-holdfast-own: unsent; draining\r\n\r\n' +
         'Holdfast: This pod is going away. (draining)\n',
@@ -35,10 +44,14 @@ describe('an answer of our own', () => {
   });
 
   test('keeps an HTTP/1.0 connection only by saying so', () => {
-    assert(ownResponse({ status: 200, body: 'x', closing: false, clientMinor: 0 }).includes('Connection: keep-alive\r\n'));
+    assert(
+      ownResponse({ status: 200, body: 'x', closing: false, clientMinor: 0 }).includes('Connection: keep-alive\r\n'),
+    );
   });
 
   test('can not be split by a field', () => {
-    assert.throws(() => ownResponse({ status: 200, closing: false, fields: [['X', 'a\r\nb']] }), { name: 'AssertionError' });
+    assert.throws(() => ownResponse({ status: 200, closing: false, fields: [['X', 'a\r\nb']] }), {
+      name: 'AssertionError',
+    });
   });
 });

@@ -17,8 +17,20 @@ const tight: StreamOptions = {
   bodyBytesMax: 12,
 };
 
-const requestLine = fc.constantFrom('GET / HTTP/1.1', 'POST /x?y HTTP/1.1', 'OPTIONS http://b HTTP/1.7', 'POST * HTTP/1.0', 'GET  /');
-const statusLine = fc.constantFrom('HTTP/1.1 200 OK', 'HTTP/1.1 204 ', 'HTTP/1.1 100 Continue', 'HTTP/1.0 200', 'HTTP/2.0 200 OK');
+const requestLine = fc.constantFrom(
+  'GET / HTTP/1.1',
+  'POST /x?y HTTP/1.1',
+  'OPTIONS http://b HTTP/1.7',
+  'POST * HTTP/1.0',
+  'GET  /',
+);
+const statusLine = fc.constantFrom(
+  'HTTP/1.1 200 OK',
+  'HTTP/1.1 204 ',
+  'HTTP/1.1 100 Continue',
+  'HTTP/1.0 200',
+  'HTTP/2.0 200 OK',
+);
 const goodField = fc.constantFrom(
   'Connection: keep-alive, upgrade',
   'Upgrade: websocket',
@@ -41,9 +53,18 @@ const badField = fc.constantFrom(
 const fieldLine = fc.oneof({ weight: 12, arbitrary: goodField }, { weight: 1, arbitrary: badField });
 const goodChunk = fc.constantFrom('3\r\nabc\r\n', '01;a="b\\"";c\r\nx\r\n', 'a ; b = c\r\n0123456789\r\n');
 const badChunk = fc.constantFrom('3 \r\nabc\r\n', '1\r\nab', '\r\n', '2\nab\r\n', '0', '0x1\r\na\r\n', '1;\r\na\r\n');
-const lastChunks = fc.constantFrom('0\r\n\r\n', '000;x\r\nX: t\r\n\r\n', '0\r\nX: t\r\nY:\r\n\r\n', '0\r\n t\r\n\r\n', '0\r\nX: t');
+const lastChunks = fc.constantFrom(
+  '0\r\n\r\n',
+  '000;x\r\nX: t\r\n\r\n',
+  '0\r\nX: t\r\nY:\r\n\r\n',
+  '0\r\n t\r\n\r\n',
+  '0\r\nX: t',
+);
 const chunkedBody = fc
-  .tuple(fc.array(fc.oneof({ weight: 8, arbitrary: goodChunk }, { weight: 1, arbitrary: badChunk }), { maxLength: 4 }), lastChunks)
+  .tuple(
+    fc.array(fc.oneof({ weight: 8, arbitrary: goodChunk }, { weight: 1, arbitrary: badChunk }), { maxLength: 4 }),
+    lastChunks,
+  )
   .map(([chunks, last]) => chunks.join('') + last);
 const framedBody = fc.oneof(
   fc.constant(['', ''] as const),
@@ -99,11 +120,30 @@ describe('any cut of any stream gives the same', () => {
   }
 });
 
-const token = fc.string({ unit: fc.constantFrom(...Array.from('abcXYZ019-!#$%&*+.^_`|~')), minLength: 1, maxLength: 12 });
-const value = fc.string({ unit: fc.constantFrom(...Array.from('ab ,;="\t\xa0\xff:/')), maxLength: 20 }).map((text) => text.replace(/^[ \t]+|[ \t]+$/g, ''));
-const plainFields = fc.array(fc.tuple(token.map((name) => `q${name}`), value), { maxLength: 8 });
-const target = fc.string({ unit: fc.constantFrom(...Array.from('abc/?&=%."\\|')), maxLength: 20 }).map((rest) => `/${rest}`);
-const requestFraming = fc.constantFrom([], ['Content-Length: 0'], ['Content-Length: 12'], ['Transfer-Encoding: chunked']);
+const token = fc.string({
+  unit: fc.constantFrom(...Array.from('abcXYZ019-!#$%&*+.^_`|~')),
+  minLength: 1,
+  maxLength: 12,
+});
+const value = fc
+  .string({ unit: fc.constantFrom(...Array.from('ab ,;="\t\xa0\xff:/')), maxLength: 20 })
+  .map((text) => text.replace(/^[ \t]+|[ \t]+$/g, ''));
+const plainFields = fc.array(
+  fc.tuple(
+    token.map((name) => `q${name}`),
+    value,
+  ),
+  { maxLength: 8 },
+);
+const target = fc
+  .string({ unit: fc.constantFrom(...Array.from('abc/?&=%."\\|')), maxLength: 20 })
+  .map((rest) => `/${rest}`);
+const requestFraming = fc.constantFrom(
+  [],
+  ['Content-Length: 0'],
+  ['Content-Length: 12'],
+  ['Transfer-Encoding: chunked'],
+);
 
 function lines(fields: readonly (readonly [string, string])[]): string[] {
   return fields.map(([name, content]) => `${name}:${content}`);
@@ -112,44 +152,71 @@ function lines(fields: readonly (readonly [string, string])[]): string[] {
 describe('what we write, we read back', () => {
   test('request heads', () => {
     fc.assert(
-      fc.property(token, target, plainFields, requestFraming, fc.option(value), (method, path, fields, framing, cookie) => {
-        const sent = [`${method} ${path} HTTP/1.1`, 'Host: a:1', ...lines(fields), ...framing];
-        if (cookie !== null) sent.push(`Cookie: ${cookie}`);
-        const before = readRequests([Buffer.from([...sent, '', ''].join('\r\n'), 'latin1')]).messages[0]?.head;
-        assert(before !== undefined || method === 'CONNECT');
-        if (before === undefined) return;
-        const client = { address: '::1', secure: true };
-        const text = forwardRequestHead(before, { cookie: undefined, forwarded: 'replace', client, requestId: 'i', added: [['y', 'z']] });
-        const after = readRequests([Buffer.from(text, 'latin1')]);
-        assert.equal(after.refused, undefined);
-        const { head } = after.messages[0]!;
-        for (const key of ['method', 'target', 'host', 'framing', 'cookie', 'keepAlive', 'upgrade'] as const) {
-          assert.deepEqual(head[key], before[key], key);
-        }
-        assert.deepEqual(
-          head.fields.filter(({ lower }) => lower.startsWith('q')).map((field) => [field.name, field.value]),
-          fields.filter(([name]) => !name.includes('_')),
-        );
-      }),
+      fc.property(
+        token,
+        target,
+        plainFields,
+        requestFraming,
+        fc.option(value),
+        (method, path, fields, framing, cookie) => {
+          const sent = [`${method} ${path} HTTP/1.1`, 'Host: a:1', ...lines(fields), ...framing];
+          if (cookie !== null) sent.push(`Cookie: ${cookie}`);
+          const before = readRequests([Buffer.from([...sent, '', ''].join('\r\n'), 'latin1')]).messages[0]?.head;
+          assert(before !== undefined || method === 'CONNECT');
+          if (before === undefined) return;
+          const client = { address: '::1', secure: true };
+          const text = forwardRequestHead(before, {
+            cookie: undefined,
+            forwarded: 'replace',
+            client,
+            requestId: 'i',
+            added: [['y', 'z']],
+          });
+          const after = readRequests([Buffer.from(text, 'latin1')]);
+          assert.equal(after.refused, undefined);
+          const { head } = after.messages[0]!;
+          for (const key of ['method', 'target', 'host', 'framing', 'cookie', 'keepAlive', 'upgrade'] as const) {
+            assert.deepEqual(head[key], before[key], key);
+          }
+          assert.deepEqual(
+            head.fields.filter(({ lower }) => lower.startsWith('q')).map((field) => [field.name, field.value]),
+            fields.filter(([name]) => !name.includes('_')),
+          );
+        },
+      ),
       { numRuns: 1000 },
     );
   });
 
   test('response heads', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 200, max: 999 }), value, plainFields, requestFraming, (status, phrase, fields, framing) => {
-        const sent = [`HTTP/1.1 ${status} ${phrase}`, ...lines(fields), ...framing];
-        const before = readResponses([Buffer.from([...sent, '', ''].join('\r\n'), 'latin1')]).messages[0]!.head;
-        const text = forwardResponseHead(before, { added: [['y', 'z']], framing: { kind: 'as-is' }, clientMinor: 1, closing: true });
-        const after = readResponses([Buffer.from(text, 'latin1')]);
-        assert.equal(after.refused, undefined);
-        const { head } = after.messages[0]!;
-        assert.deepEqual([head.status, head.phrase, head.framing, head.keepAlive], [status, before.phrase, before.framing, false]);
-        assert.deepEqual(
-          head.fields.filter(({ lower }) => lower.startsWith('q')).map((field) => [field.name, field.value]),
-          fields,
-        );
-      }),
+      fc.property(
+        fc.integer({ min: 200, max: 999 }),
+        value,
+        plainFields,
+        requestFraming,
+        (status, phrase, fields, framing) => {
+          const sent = [`HTTP/1.1 ${status} ${phrase}`, ...lines(fields), ...framing];
+          const before = readResponses([Buffer.from([...sent, '', ''].join('\r\n'), 'latin1')]).messages[0]!.head;
+          const text = forwardResponseHead(before, {
+            added: [['y', 'z']],
+            framing: { kind: 'as-is' },
+            clientMinor: 1,
+            closing: true,
+          });
+          const after = readResponses([Buffer.from(text, 'latin1')]);
+          assert.equal(after.refused, undefined);
+          const { head } = after.messages[0]!;
+          assert.deepEqual(
+            [head.status, head.phrase, head.framing, head.keepAlive],
+            [status, before.phrase, before.framing, false],
+          );
+          assert.deepEqual(
+            head.fields.filter(({ lower }) => lower.startsWith('q')).map((field) => [field.name, field.value]),
+            fields,
+          );
+        },
+      ),
       { numRuns: 1000 },
     );
   });

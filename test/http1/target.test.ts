@@ -5,7 +5,20 @@ import fc from 'fast-check';
 import { isAuthority } from '../../src/http1/target.ts';
 
 test('an address in brackets is legal exactly where it is an IPv6 address', () => {
-  const parts = fc.constantFrom(':', '::', '0', 'a', '12', 'FFFF', '12345', 'g', '127.0.0.1', '1.2.3', '256.0.0.1', '01.2.3.4');
+  const parts = fc.constantFrom(
+    ':',
+    '::',
+    '0',
+    'a',
+    '12',
+    'FFFF',
+    '12345',
+    'g',
+    '127.0.0.1',
+    '1.2.3',
+    '256.0.0.1',
+    '01.2.3.4',
+  );
   const near = fc.array(parts, { maxLength: 17 }).map((chosen) => chosen.join(''));
   const spaced = fc
     .array(fc.constantFrom('', '0', 'db8', 'FFFF', '1.2.3.4'), { maxLength: 9 })
