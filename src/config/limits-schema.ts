@@ -61,7 +61,9 @@ const many = { min: 0, max: unbounded.entries } as const;
 export const limits = z
   .object({
     headBytes: size().prefault('32k').describe('A message head. 0: 1m.'),
-    targetBytes: size().prefault('8k').describe('A request target. 0: as large as the head may be.'),
+    targetBytes: size()
+      .prefault(8000)
+      .describe('A request target (RFC 9112 section 3 asks for 8000). 0: as large as the head may be.'),
     fields: count(many).prefault(100).describe('Field lines of a head, and of trailers. 0: 10000.'),
     bodyBytes: size().prefault(0).describe('A request body. 0: none.'),
     connections: count(many).prefault(10_000).describe('Client connections at a time. 0: none.'),
