@@ -29,7 +29,7 @@ test("the contract's values are the defaults", () => {
   });
   assert.deepEqual(read.limits, {
     headBytes: 32_768,
-    targetBytes: 8192,
+    targetBytes: 8000,
     fields: 100,
     bodyBytes: 0,
     connections: 10_000,
