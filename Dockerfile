@@ -27,9 +27,8 @@ RUN npm ci --ignore-scripts --no-audit --no-fund && \
 
 WORKDIR /image/holdfast
 COPY package.json package-lock.json ./
-# No install scripts: the one native package brings its binaries with it. What is compiled for others goes.
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && \
-    rm -rf node_modules/.package-lock.json node_modules/koffi/src node_modules/koffi/vendor node_modules/koffi/doc
+# No install scripts: the one native package brings its binaries with it.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 COPY src ./src
 RUN chmod -R u=rwX,go=rX /image && \
     LD_LIBRARY_PATH=/image/usr/local/lib/node /image/usr/local/bin/node src/cli.ts version
