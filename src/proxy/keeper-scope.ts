@@ -1,11 +1,13 @@
 /**
  * Which requests the keeper has nothing to do with (rules 18): `skip` keeps affinity but stores nothing,
- * `ignore` makes a request a stranger altogether (probes that would fill the store with sessions).
+ * `ignore` makes a request a stranger altogether (probes that would fill the store with sessions). Our own probe of
+ * the application is always ignored.
  *
  * Must not know what keeping means.
  */
 
 import type { RequestHead } from '../http1/request-head.ts';
+import { probeAgent } from '../upstream/probe.ts';
 
 export interface KeeperScopeOptions {
   readonly skip: { readonly paths: readonly string[]; readonly methods: readonly string[] };
@@ -29,9 +31,9 @@ export class KeeperScope {
   ignores(head: RequestHead): boolean {
     const { ignore } = this.#options;
     if (ignore.paths.length > 0 && matchesPath(ignore.paths, head.target)) return true;
-    if (ignore.userAgents.length === 0) return false;
     const agent = head.fields.find((field) => field.lower === 'user-agent')?.value;
-    return agent !== undefined && ignore.userAgents.some((prefix) => agent.startsWith(prefix));
+    if (agent === undefined) return false;
+    return agent === probeAgent || ignore.userAgents.some((prefix) => agent.startsWith(prefix));
   }
 }
 

@@ -78,11 +78,15 @@ interface Trusted {
   /** The request comes from a gateway or a sidecar of ours. */
   readonly own: boolean;
   readonly move: AdmitAsk['move'];
-  /** The uid of the sidecar that forwarded it here. */
-  readonly hop: string | undefined;
+  /** Another sidecar forwarded it to this one. */
+  readonly hopped: boolean;
+  /** This sidecar forwarded it, and it has come back. */
+  readonly looped: boolean;
 }
 
-const stranger: Trusted = { own: false, move: undefined, hop: undefined };
+const stranger: Trusted = { own: false, move: undefined, hopped: false, looped: false };
+const ownCaller: Trusted = { own: true, move: undefined, hopped: false, looped: false };
+const looping: Trusted = { own: false, move: undefined, hopped: false, looped: true };
 
 class SidecarPlan implements Plan {
   readonly cookie = undefined;
@@ -90,6 +94,7 @@ class SidecarPlan implements Plan {
   readonly #options: SidecarRoleOptions;
   readonly #head: RequestHead;
   readonly #session: SessionId | undefined;
+  readonly #ignored: boolean;
   readonly #kept: boolean;
   readonly #trusted: Trusted;
   readonly #tried: string[] = [];
@@ -103,9 +108,9 @@ class SidecarPlan implements Plan {
   constructor(options: SidecarRoleOptions, request: ExchangeRequest) {
     this.#options = options;
     this.#head = request.head;
-    const ignored = options.scope.ignores(request.head);
-    this.#session = ignored ? undefined : options.codec.fromRequest(request.head.cookie);
-    this.#kept = !ignored && !options.scope.skips(request.head);
+    this.#ignored = options.scope.ignores(request.head);
+    this.#session = this.#ignored ? undefined : options.codec.fromRequest(request.head.cookie);
+    this.#kept = !this.#ignored && !options.scope.skips(request.head);
     this.#trusted = this.#readTrusted(request.client);
     this.forwarded = this.#trusted.own ? 'keep' : request.client.trusted ? 'append' : 'replace';
   }
@@ -123,18 +128,18 @@ class SidecarPlan implements Plan {
     if (failure === undefined) return this.#first();
     const elsewhere = this.#owner;
     if (elsewhere === undefined || this.#session === undefined) return { kind: 'refuse', reason: failure.reason };
+    const how = howElsewhereFailed(failure);
+    if (how === 'alive') return { kind: 'refuse', reason: failure.reason };
     this.#owner = undefined;
-    const how = failure.unsent?.startsWith('draining') === true ? 'draining' : 'dead';
     return this.#admit(this.#session, { epoch: elsewhere.epoch, how });
   }
 
   answered(head: ResponseHead): Answered {
     if (this.#owner !== undefined) return this.#answeredElsewhere(head);
+    if (this.#ignored) return { kind: 'pass', hold: 'none', fields: this.#servedBy() };
     const change = this.#options.codec.fromAnswer(head.setCookies, this.#options.clock.nowMs());
     // A skipped path keeps nothing, unless its answer makes the session (rules 18).
-    if (this.#stay === undefined && change.kind !== 'none' && !this.#options.scope.ignores(this.#head)) {
-      this.#stay = this.#options.gate.visit();
-    }
+    if (this.#stay === undefined && change.kind !== 'none') this.#stay = this.#options.gate.visit();
     this.#change = change;
     this.#stay?.answered(change);
     return { kind: 'pass', hold: this.#hold(head, change), fields: this.#servedBy() };
@@ -161,7 +166,7 @@ class SidecarPlan implements Plan {
   #first(): Step | Promise<Step> {
     const hello = this.#hello();
     if (hello !== undefined) return { kind: 'answer', answer: hello };
-    if (this.#trusted.hop === this.#options.own.uid) return { kind: 'refuse', reason: 'loop' };
+    if (this.#trusted.looped) return { kind: 'refuse', reason: 'loop' };
     if (this.#session === undefined) {
       if (this.#kept) this.#stay = this.#options.gate.visit();
       return this.#application();
@@ -175,7 +180,7 @@ class SidecarPlan implements Plan {
     const admission = this.#options.gate.admit({
       session,
       move: this.#trusted.move,
-      hopped: this.#trusted.hop !== undefined,
+      hopped: this.#trusted.hopped,
       fromGateway: this.#trusted.own,
       ...(elsewhereFailed === undefined ? {} : { elsewhereFailed }),
     });
@@ -226,7 +231,7 @@ class SidecarPlan implements Plan {
         pod: owner.name,
         fields: [
           [fromField, signer.token(owner.uid)],
-          [hopField, signer.hop(own.uid, owner.uid, this.#options.nameOf(session))],
+          [hopField, signer.hop({ from: own.uid, to: owner.uid }, this.#options.nameOf(session))],
         ],
         connectTimeoutMs: Math.min(timeouts.connectMs, timeouts.handoffMs / 2),
         responseTimeoutMs: sidecarResponseMs(timeouts),
@@ -269,26 +274,32 @@ class SidecarPlan implements Plan {
     if (this.#change.kind === 'set' && this.#change.session !== this.#session && this.#session === undefined)
       return 'new';
     if (this.#session === undefined) return 'none';
-    return this.#stay?.outcome ?? 'hit';
+    return this.#stay?.session === undefined ? 'hit' : this.#stay.outcome;
   }
 
   #readTrusted(client: ClientPeer): Trusted {
     const { own, signer } = this.#options;
     const token = internalField(this.#head.fields, fromField);
     if (token === undefined) return stranger;
+    const session = this.#session;
+    const hopText = session === undefined ? undefined : internalField(this.#head.fields, hopField);
+    const hop =
+      session === undefined || hopText === undefined
+        ? undefined
+        : signer.verifyHop(hopText, this.#options.nameOf(session));
+    // Whoever it was meant for: its address may be ours by now.
+    if (hop?.from === own.uid) return looping;
     if (client.verifiedToken !== token) {
       if (!signer.verifyToken(own.uid, token)) return stranger;
       client.verifiedToken = token;
     }
-    if (this.#session === undefined) return { own: true, move: undefined, hop: undefined };
-    const move = internalField(this.#head.fields, moveField);
-    const hop = internalField(this.#head.fields, hopField);
-    if (move === undefined && hop === undefined) return { own: true, move: undefined, hop: undefined };
-    const name = this.#options.nameOf(this.#session);
+    const move = session === undefined ? undefined : internalField(this.#head.fields, moveField);
+    if (session === undefined || (move === undefined && hop === undefined)) return ownCaller;
     return {
       own: true,
-      move: move === undefined ? undefined : signer.verifyMove(own.uid, move, name),
-      hop: hop === undefined ? undefined : signer.verifyHop(own.uid, hop, name),
+      move: move === undefined ? undefined : signer.verifyMove(own.uid, move, this.#options.nameOf(session)),
+      hopped: hop?.to === own.uid,
+      looped: false,
     };
   }
 
@@ -308,6 +319,16 @@ class SidecarPlan implements Plan {
       body: answer.body,
     };
   }
+}
+
+/**
+ * What the failure of a forward says about the owner. 'dead': nobody took the connection, or somebody else has its
+ * address. 'draining': it goes away, or its application has. 'alive': it has the session and can't serve it now.
+ */
+function howElsewhereFailed({ unsent }: AttemptFailure): 'dead' | 'draining' | 'alive' {
+  if (unsent === undefined || unsent.startsWith('loop')) return 'dead';
+  const goes = ['draining', 'shutting-down', 'upstream-'].some((beginning) => unsent.startsWith(beginning));
+  return goes ? 'draining' : 'alive';
 }
 
 /** How long a sidecar may take: its application's time and every wait of its own (rules 21). */

@@ -23,6 +23,9 @@ export interface ProbeOptions {
   readonly path: string | undefined;
 }
 
+/** How a probe calls itself, so that its request makes no session. */
+export const probeAgent = 'holdfast-probe/1';
+
 const answerBytesMax = 4096;
 
 /** Never rejects. Takes at most `timeoutMs`. */
@@ -41,7 +44,7 @@ export async function probe(address: Address, options: ProbeOptions): Promise<Pr
 async function askHello(address: Address, signer: HelloSigner, timeoutMs: number): Promise<Hello> {
   const question = signer.question();
   const answer = await request(`http://${formatAddress(address)}${helloTarget}`, {
-    headers: { [helloField]: question.value, 'user-agent': 'holdfast-probe/1', connection: 'close' },
+    headers: { [helloField]: question.value, 'user-agent': probeAgent, connection: 'close' },
     signal: AbortSignal.timeout(timeoutMs),
   });
   const value = answer.headers[helloField];
@@ -54,7 +57,7 @@ async function askHello(address: Address, signer: HelloSigner, timeoutMs: number
 
 async function askPath(address: Address, path: string, timeoutMs: number): Promise<void> {
   const answer = await request(`http://${formatAddress(address)}${path}`, {
-    headers: { 'user-agent': 'holdfast-probe/1', connection: 'close' },
+    headers: { 'user-agent': probeAgent, connection: 'close' },
     signal: AbortSignal.timeout(timeoutMs),
   });
   answer.body.on('error', () => undefined);

@@ -57,29 +57,42 @@ export class InternalSigner {
       : false;
   }
 
+  /** The word of a planned move, for the pod that is to take the session. */
   move(targetUid: string, move: Move, session: string): string {
     const nonce = randomBytes(9).toString('base64url');
     return `${move};${nonce};${this.#move.sign([targetUid, move, session, nonce])}`;
   }
 
   verifyMove(ownUid: string, value: string, session: string): Move | undefined {
-    const [move, nonce, signature] = value.split(';');
-    if (nonce === undefined || signature === undefined) return undefined;
+    const [move, nonce, signature, rest] = value.split(';');
+    if (nonce === undefined || signature === undefined || rest !== undefined) return undefined;
     if (move !== 'draining' && move !== 'unhealthy' && move !== 'gone') return undefined;
     return this.#move.verify([ownUid, move, session, nonce], signature) ? move : undefined;
   }
 
-  hop(ownUid: string, targetUid: string, session: string): string {
+  /**
+   * The mark of a forwarded request. It names both ends: a pod that has got another one's address must still see
+   * that it is its own mark that comes back.
+   */
+  hop({ from, to }: Hop, session: string): string {
     const nonce = randomBytes(9).toString('base64url');
-    return `${ownUid};${nonce};${this.#hop.sign([targetUid, ownUid, session, nonce])}`;
+    const ends = `${encodeURIComponent(from)};${encodeURIComponent(to)}`;
+    return `${ends};${nonce};${this.#hop.sign([to, from, session, nonce])}`;
   }
 
-  /** @returns the uid of the sidecar that forwarded, undefined where the mark is not genuine. */
-  verifyHop(ownUid: string, value: string, session: string): string | undefined {
-    const [forwarder, nonce, signature] = value.split(';');
-    if (forwarder === undefined || nonce === undefined || signature === undefined) return undefined;
-    return this.#hop.verify([ownUid, forwarder, session, nonce], signature) ? forwarder : undefined;
+  /** @returns who forwarded it to whom, undefined where the mark is not genuine. */
+  verifyHop(value: string, session: string): Hop | undefined {
+    const [from, to, nonce, signature, rest] = value.split(';').map(decoded);
+    if (from === undefined || to === undefined || nonce === undefined || signature === undefined) return undefined;
+    if (rest !== undefined) return undefined;
+    return this.#hop.verify([to, from, session, nonce], signature) ? { from, to } : undefined;
   }
+}
+
+/** The uids of the sidecar that forwarded a request, and of the one it was meant for. */
+export interface Hop {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Targets are pods; a gateway never meets more at once. */
@@ -100,13 +113,17 @@ export function formatServedBy(served: ServedBy): string {
 
 /** @returns undefined for anything that formatServedBy would not have written. */
 export function parseServedBy(value: string): ServedBy | undefined {
-  const [name, uid, epochText, outcomeText, rest] = value.split(';');
-  if (name === undefined || uid === undefined || epochText === undefined || rest !== undefined) return undefined;
+  const [name, uid, epochText = '', outcomeText, rest] = value.split(';').map(decoded);
+  if (name === undefined || uid === undefined || rest !== undefined || !/^\d{1,16}$/.test(epochText)) return undefined;
   const epoch = Number(epochText);
   const outcome = affinityOutcomes.find((known) => known === outcomeText);
-  if (outcome === undefined || !Number.isSafeInteger(epoch) || epoch < 0) return undefined;
+  return outcome === undefined || !Number.isSafeInteger(epoch) ? undefined : { name, uid, epoch, outcome };
+}
+
+/** Percent-encoding undone; undefined where it is none. */
+function decoded(text: string): string | undefined {
   try {
-    return { name: decodeURIComponent(name), uid: decodeURIComponent(uid), epoch, outcome };
+    return decodeURIComponent(text);
   } catch {
     return undefined;
   }
