@@ -6,21 +6,30 @@
 
 import { PinCookies } from '../affinity/pin-cookie.ts';
 import { PinTable } from '../affinity/pin-table.ts';
+import type { SessionId } from '../affinity/session-codec.ts';
 import { defaultCookie } from '../affinity/session-id/presets.ts';
 import { type Address, formatAddress } from '../base/address.ts';
+import { delay } from '../base/clock.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import { GatewayRole } from '../proxy/gateway-role.ts';
 import { OwnerLookup } from '../proxy/owner-lookup.ts';
 import { PerSessionLimit } from '../proxy/per-session.ts';
 import { createProxy } from '../proxy/proxy.ts';
 import type { OpenedStore } from '../store/open-store.ts';
+import { StoreNames } from '../store/store-names.ts';
 import { HelloSigner } from '../upstream/hello.ts';
 import { PodWatch } from '../upstream/pod-watch.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import { InternalSigner } from '../upstream/signed-fields.ts';
 import { observeExchanges } from './exchange-observer.ts';
 import { countGateway, gatewayWindow } from './gateway-window.ts';
-import { openCodec, openConfiguredStore, openDigest, type ProcessParts } from './process-parts.ts';
+import {
+  type ConfiguredStore,
+  openCodec,
+  openConfiguredStore,
+  openDigest,
+  type ProcessParts,
+} from './process-parts.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
 
@@ -31,21 +40,21 @@ export interface GatewayParts extends ProcessParts {
 
 /** Pins in memory: some 200 MB when full. */
 const tableEntriesMax = 1_000_000;
-/** How long the pods' first answers may take before the start counts as over (rules 33). */
+/** How long the pods' first answers are waited for (rules 33). */
 const startDeadlineMs = 5000;
 
 /** Puts the gateway together; start() opens it. @throws HoldfastError 'bad-configuration'. */
 export function createGateway(config: GatewayConfig, parts: GatewayParts): RunningRole {
   const { log, metrics, clock } = parts;
   const { affinity, timeouts, limits, listen, trustedProxies, pods } = config;
-  const createdAtMs = clock.monotonicMs();
 
   // The session: its cookie, its pin, the table, and the store's word.
   const codec = openCodec(config, parts);
   const digestOf = openDigest(config);
   const pins = openPins(config);
   const table = new PinTable({ entriesMax: tableEntriesMax });
-  const opened = openSharedStore(config, parts);
+  const own = parts.store === undefined ? openSharedStore(config, parts) : undefined;
+  const opened = parts.store ?? own;
 
   // The pods: who is there, and in what state. Bare applications are asked and told nothing signed.
   const secrets = pods.sidecars ? config.store.keys : undefined;
@@ -59,7 +68,7 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     lookup: opened === undefined ? undefined : openLookup(opened, config, parts),
     watch,
     signer: secrets === undefined ? undefined : new InternalSigner(secrets),
-    nameOf: (session) => opened?.names.of(session) ?? '',
+    nameOf: openNames(config),
     digestOf,
     perSession: new PerSessionLimit(limits.perSession),
     boundedLoad: affinity.boundedLoad,
@@ -73,12 +82,12 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   const proxy = createProxy({ role, listen, timeouts, limits, trustedProxies, clock, observer, pool });
 
   // The window.
-  const isStarted = (): boolean => watch.complete || clock.monotonicMs() - createdAtMs > startDeadlineMs;
   const readSession = (given: string): ReturnType<typeof readSessionId> => readSessionId(given, codec, config);
+  let addresses: readonly Address[] = [];
+  const isStarted = (): boolean => addresses.length > 0;
   const windowParts = { role, watch, table, proxy, pool, opened, isStarted, readSession, digestOf };
   countGateway(metrics, windowParts);
 
-  let addresses: readonly Address[] = [];
   function kill(): void {
     watch.stop();
     proxy.destroy();
@@ -88,12 +97,14 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     get addresses() {
       return addresses;
     },
+    // A pod is known by its pins only once it has said who it is: before that, its sessions would seem homeless.
     async start() {
+      await Promise.race([watch.start(), delay(clock, startDeadlineMs)]);
       addresses = await proxy.listen();
       const { sidecars } = pods;
-      log.info({ addresses: addresses.map(formatAddress), pods: pods.static.length, sidecars }, 'gateway listens');
-      await watch.start();
-      log.info({ ready: watch.set.ready.length }, 'each pod has been asked once');
+      const ready = watch.set.ready.length;
+      const all = { addresses: addresses.map(formatAddress), pods: pods.static.length, ready, sidecars };
+      log.info(all, 'gateway listens');
     },
     drain() {
       role.closing = true;
@@ -101,7 +112,7 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     },
     async close() {
       kill();
-      if (parts.store === undefined) await opened?.store.close();
+      await own?.close();
     },
     kill,
   };
@@ -119,10 +130,17 @@ function openPins(config: GatewayConfig): PinCookies | undefined {
 }
 
 /** Undefined where there is none to share: before bare applications, with nothing but this process's memory. */
-function openSharedStore(config: GatewayConfig, parts: GatewayParts): OpenedStore | undefined {
+function openSharedStore(config: GatewayConfig, parts: GatewayParts): ConfiguredStore | undefined {
   const { keys, nameKey, kind } = config.store;
-  if (parts.store !== undefined || keys === undefined || nameKey === undefined || kind === 'memory') return parts.store;
+  if (keys === undefined || nameKey === undefined || kind === 'memory') return undefined;
   return openConfiguredStore({ ...config, store: { ...config.store, keys, nameKey } }, parts);
+}
+
+/** As the pods' sidecars name sessions in their store, whatever ours is. Bare applications are told no names. */
+function openNames({ store }: GatewayConfig): (session: SessionId) => string {
+  if (store.nameKey === undefined) return () => '';
+  const names = new StoreNames(store.nameKey, store.prefix);
+  return (session) => names.of(session);
 }
 
 function openWatch(

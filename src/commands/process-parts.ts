@@ -20,11 +20,16 @@ export interface ProcessParts {
   readonly clock: Clock;
 }
 
+/** A store with its end, which is told to nobody: a store that we close is not down. */
+export interface ConfiguredStore extends OpenedStore {
+  readonly close: () => Promise<void>;
+}
+
 /** Opens the configured store. The caller closes it. @throws HoldfastError 'bad-configuration' for its URL. */
 export function openConfiguredStore(
   config: Config & { readonly store: StoreConfig & { readonly keys: Secrets; readonly nameKey: Buffer } },
   { log, metrics, clock }: ProcessParts,
-): OpenedStore {
+): ConfiguredStore {
   const { store, timeouts } = config;
   const opened = openStore({
     url: store.url,
@@ -36,11 +41,20 @@ export function openConfiguredStore(
     ...(store.tls === undefined ? {} : { tls: tlsOptions(store.tls) }),
   });
   metrics.gauge({ name: 'store_up', help: 'Whether the store answers.' }, () => (opened.health.state === 'up' ? 1 : 0));
-  opened.health.onChange((state) => {
+  const forget = opened.health.onChange((state) => {
     if (state === 'up') log.info({ store: store.shownUrl }, 'the store answers');
-    else log.warn({ store: store.shownUrl }, 'the store is down; sessions go on where they are');
+    else {
+      const why = opened.health.why?.message;
+      log.warn({ store: store.shownUrl, why }, 'the store is down; sessions go on where they are');
+    }
   });
-  return opened;
+  return {
+    ...opened,
+    close() {
+      forget();
+      return opened.store.close();
+    },
+  };
 }
 
 /** The session cookie's codec; what it finds out is logged once. */

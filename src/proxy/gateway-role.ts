@@ -14,6 +14,7 @@ import { closeReasons } from '../base/close-reasons.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Timeouts } from '../base/limits.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
+import type { Pod } from '../pods/pod.ts';
 import type { Verdict } from '../sessions/stay.ts';
 import type { PodWatch } from '../upstream/pod-watch.ts';
 import {
@@ -134,10 +135,13 @@ class GatewayPlan implements Plan {
     if (own !== undefined) return { kind: 'pass', hold: 'none', fields: [] };
     const told = internalField(head.fields, podField);
     const served = told === undefined ? undefined : parseServedBy(told);
-    if (served === undefined) return { kind: 'pass', hold: 'none', fields: [] };
-    this.#served = served;
-    if (served.name === pick.pod.name) watch.named(pick.pod, served.uid);
-    return this.#servedBy(served, head, served.outcome);
+    if (served === undefined) {
+      // It did not know our token: it is not the pod that it was.
+      watch.doubted(pick.pod);
+      return { kind: 'pass', hold: 'none', fields: [] };
+    }
+    this.#served = this.#sourceNamed(served, pick.pod);
+    return this.#servedBy(this.#served, head, served.outcome);
   }
 
   settle(): Verdict {
@@ -149,13 +153,22 @@ class GatewayPlan implements Plan {
     if (this.#counted && this.#session !== undefined) this.#options.perSession.leave(this.#session);
   }
 
+  /** What a sidecar calls its pod, as the source of pods calls it; uids tell which one it is (rules 28). */
+  #sourceNamed(served: ServedBy, picked: Pod): ServedBy {
+    if (served.uid === picked.uid) return served.name === picked.name ? served : { ...served, name: picked.name };
+    const { watch } = this.#options;
+    const pod = watch.podOf(served.uid);
+    if (pod === undefined) watch.doubted(picked);
+    return pod === undefined || pod.name === served.name ? served : { ...served, name: pod.name };
+  }
+
   #first(entry: TableEntry | undefined, owner: TableEntry | undefined): Step {
     const { watch, strict, signer, boundedLoad, random, clock } = this.#options;
     const input: ChoiceInput = {
       session: this.#session,
       pin: this.#pin,
       entry,
-      owner,
+      owner: owner === undefined ? undefined : this.#ownerAsListed(owner),
       pods: watch.set,
       strict,
       sidecars: signer !== undefined,
@@ -166,6 +179,12 @@ class GatewayPlan implements Plan {
     };
     this.#choice = new PodChoice(input);
     return this.#take(this.#choice, undefined);
+  }
+
+  /** The store has owners by the names that sidecars give themselves. */
+  #ownerAsListed(owner: TableEntry): TableEntry {
+    const pod = this.#options.watch.podOf(owner.pod.uid);
+    return pod === undefined || pod.name === owner.pod.name ? owner : { ...owner, pod };
   }
 
   #following(choice: PodChoice, failure: AttemptFailure | undefined): Step {
@@ -186,7 +205,9 @@ class GatewayPlan implements Plan {
   #take(choice: PodChoice, failure: PickFailure | undefined): Step {
     const step = choice.next(failure);
     if (step.kind === 'none') {
-      const { pins } = this.#options;
+      const { pins, table } = this.#options;
+      // One refusal tells the client that its session is lost; the next request begins anew.
+      if (step.endPin && this.#session !== undefined) table.remove(this.#session);
       if (!step.endPin || pins === undefined) return { kind: 'refuse', reason: step.reason };
       const fields = [['set-cookie', pins.endAsLastSeen(this.#secure)]] as const;
       const { words } = closeReasons[step.reason];
@@ -221,14 +242,17 @@ class GatewayPlan implements Plan {
     head: ResponseHead,
     sidecar: AffinityOutcome | undefined,
   ): Answered {
-    const { codec, pins, table, clock } = this.#options;
+    const { codec, pins, table, lookup, clock } = this.#options;
     const nowMs = clock.nowMs();
     const change = codec.fromAnswer(head.setCookies, nowMs);
     const isSet = change.kind === 'set';
+    // The sidecar pays no attention to this request's session (`sessions.ignore`): no pin either.
+    if (sidecar === 'none' && (isSet || this.#session !== undefined)) return { kind: 'pass', hold: 'none', fields: [] };
     this.#outcome = outcomeOf(this.#pick?.outcome ?? 'none', { sidecar, isSet });
     const session = this.#session;
     if (session !== undefined && change.kind !== 'ended') table.put(session, pod, pod.epoch);
-    if (isSet && pins === undefined && change.session !== session) table.put(change.session, pod, pod.epoch);
+    // Without pin and store nobody else would know it when the client comes back (rules 30).
+    if (isSet && pins === undefined && lookup === undefined) table.put(change.session, pod, pod.epoch);
     if (change.kind === 'ended' && session !== undefined) table.remove(session);
     if (pins === undefined || (session === undefined && change.kind === 'none')) {
       return { kind: 'pass', hold: 'none', fields: [] };
@@ -261,6 +285,6 @@ function joinedField({ fields }: ResponseHead, lower: string): string | undefine
 function pickFailure(failure: AttemptFailure | undefined): PickFailure | undefined {
   if (failure === undefined) return undefined;
   if (failure.unsent === undefined) return 'unreachable';
-  if (failure.unsent.startsWith('draining')) return 'draining';
+  if (failure.unsent.startsWith('draining') || failure.unsent.startsWith('shutting-down')) return 'draining';
   return failure.unsent.startsWith('not-here') ? 'not-here' : 'other';
 }

@@ -11,6 +11,7 @@ import {
   afterEvent,
   type HealthEvent,
   type HealthRules,
+  type HealthVerdict,
   newHealth,
   type PodHealth,
   verdictOf,
@@ -42,7 +43,7 @@ export interface PodWatchOptions {
   readonly log: Log;
 }
 
-/** A pod is not asked again within this time because answers name another uid than it was known by. */
+/** How soon a pod is asked again whose answers don't come from the one it was known as; no sooner a second time. */
 const relearnMs = 200;
 
 export class PodWatch {
@@ -52,13 +53,15 @@ export class PodWatch {
   readonly #probing = new Set<string>();
   readonly #relearning = new Set<string>();
   readonly #timers = new Map<string, Timer>();
+  readonly #asked = new Set<string>();
   #set: PodSet;
-  #asked = 0;
   #stopped = false;
 
   constructor(options: PodWatchOptions) {
     this.#options = options;
     this.#set = withPods(emptyPodSet(options.digestsOf), options.pods);
+    if (options.hello === undefined) return;
+    for (const { name } of options.pods) this.#set = withState(this.#set, name, unidentified('it was not asked yet'));
   }
 
   get set(): PodSet {
@@ -67,7 +70,7 @@ export class PodWatch {
 
   /** Each pod has been asked once, whatever it answered. */
   get complete(): boolean {
-    return this.#asked >= this.#options.pods.length;
+    return this.#asked.size >= this.#options.pods.length;
   }
 
   /** A sidecar says that it does not reach the store: planned moves wait until it does (rules 7). */
@@ -100,9 +103,17 @@ export class PodWatch {
     this.#hear(pod.name, { kind: 'connected' });
   }
 
-  /** An answer named another uid than the pod was known by: it is asked again now (rules 28). */
-  named(pod: Pod, uid: string): void {
-    if (pod.uid === uid || this.#relearning.has(pod.name)) return;
+  /**
+   * The pod with this uid, as its source names it: a sidecar's own name for itself may be another. Few ask, and pods
+   * are few, so that they are gone through.
+   */
+  podOf(uid: string): Pod | undefined {
+    return uid === '' ? undefined : this.#set.pods.find((pod) => pod.uid === uid);
+  }
+
+  /** An answer shows that another pod than the known one is at this address: it is asked again now (rules 28). */
+  doubted(pod: Pod): void {
+    if (this.#relearning.has(pod.name)) return;
     this.#relearning.add(pod.name);
     this.#next(pod.name, relearnMs);
   }
@@ -116,7 +127,7 @@ export class PodWatch {
     const result = await probe(pod.address, { timeoutMs, signer: hello, path });
     this.#probing.delete(name);
     if (this.#isStopped()) return;
-    this.#asked++;
+    this.#asked.add(name);
     if (result.kind === 'failed') {
       this.#hellos.delete(name);
       this.#hear(name, { kind: 'probe-failed', why: result.why });
@@ -150,8 +161,9 @@ export class PodWatch {
     const nowMs = clock.monotonicMs();
     const health = afterEvent(this.#health.get(name) ?? newHealth, event, { rules, nowMs });
     this.#health.set(name, health);
-    const verdict = verdictOf(health, nowMs);
-    const before = this.#set.byName.get(name)?.state;
+    const pod = this.#set.byName.get(name);
+    const before = pod?.state;
+    const verdict = this.#verdict(pod, health);
     this.#set = withState(this.#set, name, verdict);
     if (before !== undefined && before !== verdict.state) {
       log.info({ pod: name, state: verdict.state, why: verdict.why }, 'a pod changed its state');
@@ -160,12 +172,18 @@ export class PodWatch {
     if (event.kind === 'refused' && health.ejectedUntilMs > nowMs) this.#next(name, health.ejectedUntilMs - nowMs + 1);
   }
 
+  #verdict(pod: Pod | undefined, health: PodHealth): HealthVerdict {
+    const verdict = verdictOf(health, this.#options.clock.monotonicMs());
+    if (this.#options.hello === undefined || pod?.uid !== '' || verdict.state !== 'ready') return verdict;
+    return unidentified(health.probeWhy);
+  }
+
   #next(name: string, afterMs: number): void {
     this.#timers.get(name)?.cancel();
     const timer = this.#options.clock.after(afterMs, () => {
       const health = this.#health.get(name);
       if (health !== undefined) {
-        this.#set = withState(this.#set, name, verdictOf(health, this.#options.clock.monotonicMs()));
+        this.#set = withState(this.#set, name, this.#verdict(this.#set.byName.get(name), health));
       }
       void this.#round(name);
     });
@@ -175,4 +193,9 @@ export class PodWatch {
   #isStopped(): boolean {
     return this.#stopped;
   }
+}
+
+/** A sidecar that has not said who it is can't be signed to, and its pins can't be read: it comes last (rules 28). */
+function unidentified(why: string): HealthVerdict {
+  return { state: 'unhealthy', why: `has not said who it is: ${why}` };
 }
