@@ -28,7 +28,7 @@ export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
   return {
     ended(line: ExchangeLine): void {
       // A gateway's own question, many times a minute; it was answered here and reached no pod.
-      if (line.target === helloTarget && line.tried.length === 0) return;
+      if (line.target === helloTarget && line.tried.length === 0 && line.status === 200) return;
       counted.ended(line);
       bytes.value += line.bytes;
       if (line.replayed) replayed.value++;

@@ -104,7 +104,7 @@ export function countSidecar(metrics: Metrics, state: () => SidecarState): void 
   for (const [name, help] of Object.entries(counterHelp)) {
     const key = name as keyof KeeperCounters;
     const snake = name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
-    metrics.gauge({ name: `keeper_${snake}_total`, help }, () => state().keeper?.counters[key] ?? 0);
+    metrics.countRead({ name: `keeper_${snake}_total`, help }, () => state().keeper?.counters[key] ?? 0);
   }
   const sizes = (): Keeper['sizes'] => state().keeper?.sizes ?? { known: 0, unsynced: 0 };
   metrics.gauge({ name: 'sessions_known', help: 'Sessions this keeper has in memory.' }, () => sizes().known);

@@ -40,7 +40,7 @@ export interface SidecarParts extends ProcessParts {
 
 /** How often a session directory that can't be used yet is tried again. */
 const directoryRetryMs = 500;
-/** At the very end, for the sessions that were busy until then (rules 34). */
+/** At the very end, for the sessions that were busy until then; all of the time after a drain (rules 34). */
 const stopBoundMs = 1500;
 
 /** What exists only once we know who we are: the uid is beside the notes, in the session directory. */
@@ -67,6 +67,7 @@ class Sidecar implements RunningRole {
   readonly #directory: SessionDirectory;
   readonly #notes: Notes;
   readonly #opened: OpenedStore;
+  readonly #closeStore: () => Promise<void>;
   readonly #application: ApplicationWatch;
   #assembled: Assembled | undefined;
   #addresses: readonly Address[] = [];
@@ -88,7 +89,9 @@ class Sidecar implements RunningRole {
       clock,
     });
     this.#notes = new Notes({ directory: sessions.notes ?? this.#directory.privatePath });
-    this.#opened = parts.store ?? openConfiguredStore(config, parts);
+    const own = parts.store === undefined ? openConfiguredStore(config, parts) : undefined;
+    this.#opened = parts.store ?? own!;
+    this.#closeStore = async () => own?.close();
     const { names } = this.#opened;
     this.#nameOf = (id) => names.of(id);
     this.#application = new ApplicationWatch({
@@ -125,24 +128,36 @@ class Sidecar implements RunningRole {
     if (this.#isStopped()) return;
     await peers.server.listen();
     this.#addresses = await proxy.listen();
+    // Killed meanwhile: what was not open yet could not be closed.
+    if (this.#isStopped()) {
+      this.kill();
+      return;
+    }
     this.#waitsFor = undefined;
     const addresses = this.#addresses.map(formatAddress);
     this.#parts.log.info({ addresses, peer: own.peer, pod: own.name, uid: own.uid }, 'sidecar listens');
   }
 
-  /** The whole sequence of rules 34, for a SIGTERM: owned sessions are served until the end. */
+  /**
+   * The whole sequence of rules 34, for a SIGTERM: owned sessions are served until the end. All of it takes
+   * `timeouts.drain`; after a drain the application has ended already, and little time is left.
+   */
   async drain(): Promise<void> {
     this.#stopped = true;
     if (this.#assembled === undefined) return;
-    const { keeper, proxy } = this.#assembled;
-    await this.#letGo();
-    await proxy.drain();
-    await keeper.stop(stopBoundMs);
+    const { keeper, proxy, role } = this.#assembled;
+    const { clock } = this.#parts;
+    const wholeMs = role.closing ? stopBoundMs : this.#config.timeouts.drainMs;
+    const stopMs = Math.min(stopBoundMs, wholeMs / 2);
+    const servedUntilMs = clock.monotonicMs() + wholeMs - stopMs;
+    await Promise.race([this.#letGo(), delay(clock, wholeMs - stopMs)]);
+    await proxy.drain({ boundMs: Math.max(0, servedUntilMs - clock.monotonicMs()) });
+    await keeper.stop(stopMs);
   }
 
   async close(): Promise<void> {
     this.kill();
-    if (this.#parts.store === undefined) await this.#opened.store.close();
+    await this.#closeStore();
   }
 
   kill(): void {
@@ -243,7 +258,9 @@ class Sidecar implements RunningRole {
   async #find(given: string): Promise<SessionView | undefined> {
     const session = readSessionId(given, this.#codec, this.#config);
     if (session === undefined || this.#assembled === undefined) return undefined;
-    return { ...(await this.#assembled.keeper.describe(session)) };
+    const known = await this.#assembled.keeper.describe(session);
+    const isNobodys = known.reason === 'no record' && known.here === 'elsewhere';
+    return isNobodys ? undefined : { ...known };
   }
 
   #state(): SidecarState {

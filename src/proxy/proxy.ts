@@ -34,6 +34,8 @@ export interface ProxyOptions {
 export interface DrainChoice {
   /** How long connections are still accepted; `timeouts.drainDelayMs` by default. */
   readonly delayMs?: number;
+  /** How long exchanges in flight may take after that; `timeouts.drainMs` by default. */
+  readonly boundMs?: number;
 }
 
 export interface Proxy {
@@ -100,7 +102,8 @@ export function createProxy(options: ProxyOptions): Proxy {
         closeAll: destroy,
       };
       const delayMs = choice?.delayMs ?? timeouts.drainDelayMs;
-      drained ??= drain({ clock, delayMs, boundMs: timeouts.drainMs, steps });
+      const boundMs = choice?.boundMs ?? timeouts.drainMs;
+      drained ??= drain({ clock, delayMs, boundMs, steps });
       return drained;
     },
     destroy,
