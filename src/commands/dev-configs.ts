@@ -55,11 +55,13 @@ export function devConfigs(options: DevOptions, places: Places): DevConfigs | un
     'health.interval=500ms',
     `pods=${JSON.stringify({ static: pods, sidecars: true })}`,
   ]);
-  const sidecars = numbers.map((index) => {
+  if (gateway?.role !== 'gateway') return undefined;
+  const sidecars: SidecarConfig[] = [];
+  for (const index of numbers) {
     const [application, data, peer] = places.ports.slice(index * 3, index * 3 + 3);
     const pod = join(places.folder, `pod-${index + 1}`);
     const directory = preset === 'laravel' ? join(pod, 'storage/framework/sessions') : join(pod, 'sessions');
-    return load(options, base, [
+    const sidecar = load(options, base, [
       'role=sidecar',
       `listen=127.0.0.1:${data}`,
       'admin=off',
@@ -68,10 +70,11 @@ export function devConfigs(options: DevOptions, places: Places): DevConfigs | un
       `application=127.0.0.1:${application}`,
       `sessions.directory=${JSON.stringify(directory)}`,
     ]);
-  });
-  if (gateway?.role !== 'gateway') return undefined;
-  const loaded = sidecars.filter((config) => config?.role === 'sidecar');
-  return loaded.length === options.replicas ? { gateway, sidecars: loaded } : undefined;
+    // What is wrong with one is wrong with all, and is said once.
+    if (sidecar?.role !== 'sidecar') return undefined;
+    sidecars.push(sidecar);
+  }
+  return { gateway, sidecars };
 }
 
 /** Lines of the environment are not read, except where a value says `env:`: a shell for Kubernetes would get in. */

@@ -5,7 +5,7 @@
  * A SessionGate around the keeper's: when an answer has made a session, its file must be there.
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -24,25 +24,43 @@ export interface MisplacedOptions {
 
 export function watchForMisplaced(options: MisplacedOptions): SessionGate {
   const { gate } = options;
+  const finder = new Finder(options);
   const watched = (admission: Admission): Admission =>
-    admission.kind === 'here' ? { kind: 'here', stay: new WatchedStay(admission.stay, options) } : admission;
+    admission.kind === 'here' ? { kind: 'here', stay: new WatchedStay(admission.stay, finder) } : admission;
   return {
     admit(ask: AdmitAsk) {
       const admission = gate.admit(ask);
       return admission instanceof Promise ? admission.then(watched) : watched(admission);
     },
-    visit: () => new WatchedStay(gate.visit(), options),
+    visit: () => new WatchedStay(gate.visit(), finder),
   };
+}
+
+/** Told once for each replica: an application that keeps no files would be told of at each visitor. */
+class Finder {
+  readonly #options: MisplacedOptions;
+  #told = false;
+
+  constructor(options: MisplacedOptions) {
+    this.#options = options;
+  }
+
+  look(session: SessionId): void {
+    const { preset, isHere, onMisplaced } = this.#options;
+    if (this.#told || isHere(session)) return;
+    this.#told = true;
+    onMisplaced(usualPlaces().find((place) => isIn(place, preset, session)));
+  }
 }
 
 class WatchedStay implements Stay {
   readonly #stay: Stay;
-  readonly #options: MisplacedOptions;
+  readonly #finder: Finder;
   #made: SessionId | undefined;
 
-  constructor(stay: Stay, options: MisplacedOptions) {
+  constructor(stay: Stay, finder: Finder) {
     this.#stay = stay;
-    this.#options = options;
+    this.#finder = finder;
   }
 
   get session(): Stay['session'] {
@@ -72,22 +90,31 @@ class WatchedStay implements Stay {
   }
 
   #look(verdict: Verdict): Verdict {
-    const made = this.#made;
-    if (made !== undefined && verdict.kind === 'leave' && !this.#options.isHere(made)) {
-      this.#options.onMisplaced(usualPlaces().find((place) => isIn(place, this.#options.preset, made)));
-    }
+    if (this.#made !== undefined && verdict.kind === 'leave') this.#finder.look(this.#made);
     return verdict;
   }
 }
 
-/** Where frameworks keep session files when nobody tells them. */
+/** Folders looked into, below each usual place. */
+const foldersMax = 500;
+
+/** Where frameworks keep session files when nobody tells them, and what is right below. */
 function usualPlaces(): readonly string[] {
-  return [
-    join(process.cwd(), 'storage/framework/sessions'),
-    join(process.cwd(), 'sessions'),
-    '/var/lib/php/sessions',
-    tmpdir(),
-  ];
+  const cwd = process.cwd();
+  const places = [join(cwd, 'storage/framework/sessions'), '/var/lib/php/sessions', tmpdir(), cwd];
+  return places.flatMap((place) => [place, ...foldersIn(place)]);
+}
+
+function foldersIn(place: string): readonly string[] {
+  try {
+    const entries = readdirSync(place, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isDirectory())
+      .slice(0, foldersMax)
+      .map(({ name }) => join(place, name));
+  } catch {
+    return [];
+  }
 }
 
 function isIn(place: string, preset: Preset, session: SessionId): boolean {

@@ -18,7 +18,12 @@ export interface DevPodOptions {
   readonly clock: Clock;
 }
 
+/** 'ended': the command did, before it accepted a connection. 'silent': it runs, but does not listen. */
+export type DevPodStart = 'up' | 'ended' | 'silent';
+
 const pollMs = 50;
+/** How long an application may take to listen. */
+const listenWithinMs = 60_000;
 
 export class DevPod {
   readonly #options: DevPodOptions;
@@ -34,18 +39,20 @@ export class DevPod {
     return this.replica.name;
   }
 
-  /** Starts the command, waits until it accepts connections, then opens the sidecar. False: the command ended first. */
-  async start(): Promise<boolean> {
+  /** Starts the command, waits until it accepts connections, then opens the sidecar. @throws HoldfastError as that does. */
+  async start(): Promise<DevPodStart> {
     const { config, createSidecar, clock } = this.#options;
+    const untilMs = clock.monotonicMs() + listenWithinMs;
     this.replica.start();
     while (!(await accepts(config.application.port))) {
-      if (!this.replica.running) return false;
+      if (!this.replica.running) return 'ended';
+      if (clock.monotonicMs() > untilMs) return 'silent';
       await delay(clock, pollMs);
     }
     const sidecar = createSidecar(config);
     this.#sidecar = sidecar;
     await sidecar.start();
-    return this.replica.running;
+    return this.replica.running ? 'up' : 'ended';
   }
 
   /** The replica has ended: its sidecar goes with it, as a pod's does, storing and releasing nothing. */

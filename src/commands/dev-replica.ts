@@ -26,12 +26,16 @@ export interface DevReplicaOptions {
   readonly onExit: (how: string) => void;
 }
 
+/** How long the output of a process that has ended is waited for. */
+const lastWordsMs = 500;
+
 export class DevReplica {
   readonly #options: DevReplicaOptions;
   readonly name: string;
   /** Where this replica's session files are expected. */
   readonly sessions: string;
   #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
 
   constructor(options: DevReplicaOptions) {
     this.#options = options;
@@ -66,16 +70,25 @@ export class DevReplica {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', this.#options.onLine);
     }
-    let ended = false;
-    const end = (how: string): void => {
-      if (ended) return;
-      ended = true;
+    const { promise, resolve } = Promise.withResolvers<string>();
+    child.once('error', (error) => resolve(`could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => {
+      const how = signal === null ? `exit code ${code ?? 0}` : `killed by ${signal}`;
       this.#killGroup(child, 'SIGKILL');
+      // Its last words come before its end, unless something that left the group keeps them open.
+      child.once('close', () => resolve(how));
+      setTimeout(() => resolve(how), lastWordsMs);
+    });
+    this.#ended = promise.then((how) => {
       this.#child = undefined;
       this.#options.onExit(how);
-    };
-    child.once('error', (error) => end(`could not be started: ${error.message}`));
-    child.once('exit', (code, signal) => end(signal === null ? `exit code ${code ?? 0}` : `killed by ${signal}`));
+    });
+  }
+
+  /** Kills it and resolves when it has ended. */
+  async stop(): Promise<void> {
+    this.kill('SIGKILL');
+    await this.#ended;
   }
 
   kill(signal: NodeJS.Signals): void {

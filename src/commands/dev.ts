@@ -16,15 +16,14 @@ import { onSignals, surviveFaults } from '../base/lifecycle.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
 import type { GatewayConfig, SidecarConfig } from '../config/config.ts';
-import type { OpenedStore } from '../store/open-store.ts';
-import { readableLog, readCommands, say } from './dev-console.ts';
+import { isConnectionNoise, readableLog, readCommands, say } from './dev-console.ts';
 import { devConfigs, type DevOptions } from './dev-configs.ts';
 import { watchForMisplaced } from './dev-misplaced.ts';
 import { DevPod } from './dev-pod.ts';
 import { freePorts } from './dev-ports.ts';
 import { DevReplica } from './dev-replica.ts';
 import { createGateway } from './gateway.ts';
-import { openConfiguredStore } from './process-parts.ts';
+import { type ConfiguredStore, openConfiguredStore } from './process-parts.ts';
 import type { RunningRole } from './running-role.ts';
 import { createSidecar } from './sidecar.ts';
 
@@ -47,7 +46,7 @@ export async function dev(options: DevOptions): Promise<number> {
     const session = new DevSession({ ...configs, options, folder, command: [program, ...words] });
     return await session.run();
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -63,10 +62,11 @@ interface SessionOptions {
 class DevSession {
   readonly #options: SessionOptions;
   readonly #log: Log;
-  readonly #store: OpenedStore;
+  readonly #store: ConfiguredStore;
   readonly #gateway: RunningRole;
   readonly #pods: readonly DevPod[];
   readonly #end = Promise.withResolvers<number>();
+  #open = false;
   #ending = false;
 
   constructor(options: SessionOptions) {
@@ -82,19 +82,19 @@ class DevSession {
 
   async run(): Promise<number> {
     const forgetFaults = surviveFaults(this.#log, { value: 0 });
-    const forgetSignals = onSignals({ onStop: () => this.#end.resolve(0) });
+    const stop = (): void => this.#end.resolve(0);
+    // A terminal that is closed takes its dev along.
+    const forgetSignals = onSignals({ onStop: stop, onReload: stop });
     const restartAll = (): void => this.#pods.forEach((pod) => void this.#start(pod));
     process.on('SIGUSR2', restartAll);
     const stopReading = readCommands({
       kill: (number) => this.#withPod(number, (pod) => pod.replica.kill('SIGKILL')),
       restart: (number) => this.#withPod(number, (pod) => void this.#start(pod)),
-      quit: () => this.#end.resolve(0),
+      quit: stop,
     });
     try {
       await this.#gateway.start();
-      const up = await Promise.all(this.#pods.map((pod) => this.#start(pod)));
-      if (up.includes(false)) this.#fail('a replica ended before it accepted a connection (its last words are above)');
-      else say(`open http://${formatAddress(this.#gateway.addresses[0]!)}`);
+      void this.#startAll();
       return await this.#end.promise;
     } catch (error) {
       say(error instanceof HoldfastError ? error.message : String(error));
@@ -104,9 +104,9 @@ class DevSession {
       stopReading();
       forgetSignals();
       process.off('SIGUSR2', restartAll);
-      for (const pod of this.#pods) pod.replica.kill('SIGKILL');
+      await Promise.all(this.#pods.map((pod) => pod.replica.stop()));
       await this.#gateway.close();
-      await this.#store.store.close();
+      await this.#store.close();
       forgetFaults();
     }
   }
@@ -121,7 +121,7 @@ class DevSession {
       command,
       environment: options.env,
       onLine: (line) => {
-        if (!this.#ending) say(`  ${config.pod.name} | ${line}`);
+        if (!this.#ending && !isConnectionNoise(line)) say(`  ${config.pod.name} | ${line}`);
       },
       onExit: (how) => this.#ended(pod, how),
     });
@@ -150,15 +150,42 @@ class DevSession {
     });
   }
 
-  /** False: the replica ended before it served. Does nothing for one that runs. */
-  async #start(pod: DevPod): Promise<boolean> {
-    if (pod.replica.running || this.#ending) return true;
-    const isUp = await pod.start();
-    if (!isUp) return false;
+  async #startAll(): Promise<void> {
+    await Promise.all(this.#pods.map((pod) => this.#start(pod)));
+    if (this.#ending) return;
+    this.#open = true;
+    say(`open http://${formatAddress(this.#gateway.addresses[0]!)}`);
+  }
+
+  /** Does nothing for a replica that runs. Never rejects: what goes wrong is said, and ends the first start. */
+  async #start(pod: DevPod): Promise<void> {
+    if (pod.replica.running || this.#ending) return;
+    try {
+      const how = await pod.start();
+      if (how === 'up') await this.#isUp(pod);
+      else this.#didNotStart(pod, how);
+    } catch (error) {
+      this.#fail(`${pod.name} could not be started. ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  async #isUp(pod: DevPod): Promise<void> {
     await this.#seenByGateway(pod.name);
-    const { pid, sessions, port } = pod.replica;
-    say(`${pod.name} up pid ${pid ?? 0} port ${port} sessions ${sessions}`);
-    return true;
+    const { pid, sessions, port, running } = pod.replica;
+    if (running && !this.#ending) say(`${pod.name} up pid ${pid ?? 0} port ${port} sessions ${sessions}`);
+  }
+
+  #didNotStart(pod: DevPod, how: 'ended' | 'silent'): void {
+    const { port } = pod.replica;
+    const why =
+      how === 'ended'
+        ? `${pod.name} ended before it accepted a connection (its last words are above)`
+        : `${pod.name} runs, but nothing listens on its port ${port}. Is {port} in the command, or $PORT read by it?`;
+    if (!this.#open) this.#fail(why);
+    else if (how === 'silent') {
+      say(`  warn: ${why}`);
+      pod.replica.kill('SIGKILL');
+    }
   }
 
   async #seenByGateway(name: string): Promise<void> {
@@ -193,7 +220,9 @@ class DevSession {
   }
 
   #fail(why: string): void {
-    if (!this.#ending) say(`holdfast dev stops: ${why}`);
+    if (this.#ending) return;
+    this.#ending = true;
+    say(`holdfast dev stops: ${why}`);
     this.#end.resolve(2);
   }
 }
