@@ -208,7 +208,8 @@ export class ClientConnection implements ClientSide {
     while (this.#unread !== undefined && (this.#state === 'idle' || this.#state === 'head')) {
       const bytes = this.#unread;
       this.#unread = undefined;
-      this.#readRequest(bytes);
+      // Here, so that a fault meets the exchange that caused it and not the one before, whose end led here.
+      this.#guarded(() => this.#readRequest(bytes));
     }
     this.#advancing = false;
   }
@@ -323,7 +324,6 @@ export class ClientConnection implements ClientSide {
   }
 
   #fault(error: unknown): void {
-    this.#advancing = false;
     if (this.#user !== undefined) {
       this.#user.fault(error);
       return;

@@ -58,6 +58,8 @@ export class Delivery implements AnswerListener, AnswerSink {
   /** The verdict leaves out the session's cookies (rules 16). */
   #fenced = false;
   #clientGone = false;
+  /** The answer's end was the application's. */
+  #died = false;
   #keepAlive = false;
   #bytes = 0;
 
@@ -78,9 +80,9 @@ export class Delivery implements AnswerListener, AnswerSink {
     return this.#bytes;
   }
 
-  /** The answer arrived whole. */
+  /** The answer arrived whole, as far as that can be known (rules 12). */
   get complete(): boolean {
-    return this.#answer.complete;
+    return this.#answer.complete && !this.#died;
   }
 
   /** Bytes of the answer were written: a failure can only be a cut. */
@@ -171,6 +173,7 @@ export class Delivery implements AnswerListener, AnswerSink {
     const done = (accepts: boolean): void => {
       if (this.#phase !== 'checking') return;
       try {
+        this.#died = !accepts;
         if (accepts) this.#settle();
         else this.fail('application-died');
       } catch (error) {

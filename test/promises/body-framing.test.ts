@@ -17,7 +17,10 @@ async function asked(
 ): Promise<{ client: Peer; peer: Peer; head: string; pod: ScriptedPod; under: ProxyUnderTest; role: ScriptedRole }> {
   const pod = await ScriptedPod.start(t);
   const role = new ScriptedRole({ ...setup, candidates: [pod.address] });
-  const under = await ProxyUnderTest.start(t, { role, ...(setup.limits === undefined ? {} : { limits: setup.limits }) });
+  const under = await ProxyUnderTest.start(t, {
+    role,
+    ...(setup.limits === undefined ? {} : { limits: setup.limits }),
+  });
   const client = await under.client();
   client.send(request);
   return { client, ...(await pod.request()), pod, under, role };
@@ -104,7 +107,7 @@ test('a held answer without a length is collected for an HTTP/1.0 client and get
 });
 
 test('what outgrows holdBytes goes to an HTTP/1.0 client as it is, and is counted', async (t) => {
-  const setup = { hold: 'end', settle: () => ({ kind: 'leave' }), limits: { holdBytes: 4 } } as const;
+  const setup: Setup = { hold: 'end', settle: () => ({ kind: 'leave' }), limits: { holdBytes: 4 } };
   const { client, peer, under } = await asked(t, get10, setup);
   peer.send('HTTP/1.1 200 OK\r\n\r\nhello');
   await client.reads('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello');

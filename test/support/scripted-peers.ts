@@ -125,8 +125,14 @@ export class ScriptedPod {
 
   /** The next connection, waiting for it where it has not come yet. */
   connection(): Promise<Peer> {
-    return new Promise((resolve) => {
-      this.#arrivals.push(resolve);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`not within ${deadlineMs} ms: connection ${this.#given + 1} to the pod`));
+      }, deadlineMs);
+      this.#arrivals.push((peer) => {
+        clearTimeout(timer);
+        resolve(peer);
+      });
       this.#give();
     });
   }

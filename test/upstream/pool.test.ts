@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+
+import type { UpstreamConnection, UpstreamUser } from '../../src/upstream/connection.ts';
+import { UpstreamPool } from '../../src/upstream/pool.ts';
+import { freePort } from '../support/free-port.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { ScriptedPod } from '../support/scripted-peers.ts';
+import { until } from '../support/until.ts';
+
+/** Writes down what a connection tells its user. */
+class Listening implements UpstreamUser {
+  readonly heard: string[] = [];
+  upstreamConnected = (): void => void this.heard.push('connected');
+  upstreamData = (bytes: Buffer): void => void this.heard.push(bytes.toString());
+  upstreamEnded = (): void => void this.heard.push('ended');
+  upstreamDrained = (): void => void this.heard.push('drained');
+  upstreamDeadlinePassed = (): void => void this.heard.push('deadline');
+  upstreamLost = (how: string): void => void this.heard.push(how);
+  fault = (): void => void this.heard.push('fault');
+}
+
+async function pooled(
+  t: TestContext,
+  limits: { idlePerAddressMax?: number; idleMax?: number } = {},
+): Promise<{ pod: ScriptedPod; pool: UpstreamPool; clock: ManualClock; dialled: () => Promise<UpstreamConnection> }> {
+  const pod = await ScriptedPod.start(t);
+  const clock = new ManualClock();
+  const pool = new UpstreamPool({ clock, idleMs: 4000, ...limits });
+  t.after(() => pool.destroy());
+  const dialled = async (): Promise<UpstreamConnection> => {
+    const user = new Listening();
+    const connection = pool.dial(pod.address, user, 1000);
+    await until('connected', () => user.heard.includes('connected'));
+    return connection;
+  };
+  return { pod, pool, clock, dialled };
+}
+
+test('the connection given back last is taken first', async (t) => {
+  const { pod, pool, dialled } = await pooled(t);
+  const [one, two] = [await dialled(), await dialled()];
+  pool.give(one);
+  pool.give(two);
+  assert.equal(pool.take(pod.address, new Listening(), 4000), two);
+  assert.equal(pool.take(pod.address, new Listening(), 4000), one);
+  assert.equal(pool.take(pod.address, new Listening(), 4000), undefined);
+});
+
+test('a connection idle for longer than the taker allows is not taken, one idle for too long is closed', async (t) => {
+  const { pod, pool, clock, dialled } = await pooled(t);
+  pool.give(await dialled());
+  clock.advance(1000);
+  assert.equal(pool.take(pod.address, new Listening(), 1000), undefined);
+  assert.notEqual(pool.take(pod.address, new Listening(), 1001), undefined);
+  pool.give(await dialled());
+  clock.advance(4000);
+  assert.deepEqual([pool.idleCount, pool.openCount], [0, 1]);
+});
+
+test('idle connections are bounded for each address and in all', async (t) => {
+  const { pool, dialled } = await pooled(t, { idlePerAddressMax: 1 });
+  pool.give(await dialled());
+  pool.give(await dialled());
+  assert.deepEqual([pool.idleCount, pool.openCount], [1, 1]);
+  const other = await pooled(t, { idleMax: 0 });
+  other.pool.give(await other.dialled());
+  assert.deepEqual([other.pool.idleCount, other.pool.openCount], [0, 0]);
+});
+
+test('bytes or a close while idle end the connection', async (t) => {
+  for (const speak of ['bytes', 'fin', 'reset'] as const) {
+    const { pod, pool, dialled } = await pooled(t);
+    pool.give(await dialled());
+    const peer = await pod.connection();
+    if (speak === 'bytes') peer.send('HTTP/1.1 408 Request Timeout\r\n\r\n');
+    else if (speak === 'fin') peer.end();
+    else peer.reset();
+    await until('it is dropped', () => pool.openCount === 0);
+    assert.equal(pool.idleCount, 0);
+    assert.equal(pool.take(pod.address, new Listening(), 4000), undefined);
+  }
+});
+
+test('a refused connection, and one that takes too long, are told apart', async (t) => {
+  const { pool, clock } = await pooled(t);
+  const refused = new Listening();
+  pool.dial({ host: '127.0.0.1', port: await freePort() }, refused, 1000);
+  await until('told', () => refused.heard.length > 0);
+  assert.deepEqual(refused.heard, ['refused']);
+  const late = new Listening();
+  pool.dial({ host: '127.0.0.1', port: await freePort() }, late, 1000);
+  clock.advance(1000);
+  assert.deepEqual(late.heard, ['connect-timeout']);
+  assert.equal(pool.openCount, 0);
+});
+
+test('what a user throws comes back as its fault and ends nothing else', async (t) => {
+  const { pod, pool } = await pooled(t);
+  const user = new Listening();
+  user.upstreamData = () => {
+    throw new Error('a fault of the user');
+  };
+  pool.dial(pod.address, user, 1000);
+  (await pod.connection()).send('x');
+  await until('told', () => user.heard.includes('fault'));
+});
