@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deploy } from '../support/deployment.ts';
-import type { Deployment, DeployedPod } from '../support/deployment.ts';
 import type { Browser } from '../support/cookie-jar.ts';
 import { until } from '../support/until.ts';
 
@@ -20,7 +19,7 @@ test('Redis killed in flight: sessions go on where they are, and survive their p
   assert.equal((await pod.sidecar.probe('/readyz')).status, 200, 'the store does not change readiness');
   // It has forgotten everything: what the pods hold is the only copy.
   await deployment.redis.start();
-  await isStored(deployment, pod);
+  await until('every pod has stored everything', () => deployment.isStored());
   await pod.kill();
   assert.equal(await browser.number('/inc'), 9);
 });
@@ -33,7 +32,7 @@ test('Redis frozen in flight: an answer waits for it for a bounded time, then se
   deployment.redis.process.signal('SIGSTOP');
   for (let number = 4; number <= 8; number++) assert.equal(await browser.number('/inc'), number);
   deployment.redis.process.signal('SIGCONT');
-  await isStored(deployment, pod);
+  await until('every pod has stored everything', () => deployment.isStored());
   await pod.kill();
   assert.equal(await browser.number('/inc'), 9);
 });
@@ -44,7 +43,7 @@ test('Redis away at the start: pods become ready, serve, and store what they hav
   for (let number = 1; number <= 3; number++) assert.equal(await browser.number('/inc'), number);
   const pod = await deployment.podOf(browser);
   await deployment.redis.start();
-  await isStored(deployment, pod);
+  await until('every pod has stored everything', () => deployment.isStored());
   await pod.kill();
   assert.equal(await browser.number('/inc'), 4);
 });
@@ -70,14 +69,4 @@ test('onStoreDown: refuse gives no complete answer whose session could be lost, 
 async function acknowledgedNumber(browser: Browser): Promise<number> {
   const answer = await browser.get('/inc');
   return answer.status === 200 ? Number(answer.text) : 0;
-}
-
-/** Every pod says that the store is back, and this one that nothing waits to be stored. */
-async function isStored(deployment: Deployment, pod: DeployedPod): Promise<void> {
-  await until(`${pod.name} has stored everything`, async () => {
-    const pages = await Promise.all(deployment.pods.map(({ sidecar }) => sidecar.probe('/metrics')));
-    const isUp = pages.every(({ text }) => /^holdfast_store_up(?:\{[^}]*\})? 1$/m.test(text));
-    const own = pages[deployment.pods.indexOf(pod)]!.text;
-    return isUp && /^holdfast_sessions_unsynced(?:\{[^}]*\})? 0$/m.test(own);
-  });
 }

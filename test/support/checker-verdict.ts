@@ -22,6 +22,8 @@ export interface Violation {
   readonly kind: ViolationKind;
   readonly user: number;
   readonly words: string;
+  /** Wall clock, as in the logs. */
+  readonly at: string;
 }
 
 export interface CheckerVerdict {
@@ -40,7 +42,9 @@ const violationsMax = 100;
 
 /** A verdict on one line, for an assertion's message. */
 export function describeVerdict(verdict: CheckerVerdict): string {
-  const violations = verdict.violations.map(({ kind, user, words }) => `\n  ${kind}, user ${user}: ${words}`).join('');
+  const violations = verdict.violations
+    .map(({ kind, user, words, at }) => `\n  ${at} ${kind}, user ${user}: ${words}`)
+    .join('');
   const { answers, errors, actions, longestGapMs, seed } = verdict;
   return `${JSON.stringify({ seed, answers, errors, actions, longestGapMs: Math.round(longestGapMs) })}${violations}`;
 }

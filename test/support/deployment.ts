@@ -93,6 +93,15 @@ export class Deployment {
     await Promise.all([...this.pods, ...this.gateways].map((part) => part.start()));
   }
 
+  /** Every pod says that the store answers it, and that no session waits to be stored. */
+  async isStored(): Promise<boolean> {
+    const pages = await Promise.all(this.pods.map(({ sidecar }) => sidecar.probe('/metrics')));
+    return pages.every(
+      ({ text }) =>
+        /^holdfast_store_up(?:\{[^}]*\})? 1$/m.test(text) && /^holdfast_sessions_unsynced(?:\{[^}]*\})? 0$/m.test(text),
+    );
+  }
+
   /** Ends every process and answers the end of its output. */
   lastWords(): Promise<string> {
     return this.#processes.lastWords();

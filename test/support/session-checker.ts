@@ -158,7 +158,7 @@ class User {
     const before = this.#last;
     const asked = await Promise.all([this.#ask('/inc'), this.#ask('/inc')]);
     const numbers = asked
-      .flatMap((answer) => (answer.kind === 'text' ? [Number(answer.text)] : []))
+      .flatMap((answer) => (answer.kind === 'text' ? [numberOf(answer.text)] : []))
       .sort((a, b) => a - b);
     const highest = before + this.#unknown + 2;
     const gone = this.#mayBeGone && numbers.every((number) => number <= 2);
@@ -244,7 +244,7 @@ class User {
       this.#unknown += 1;
       return;
     }
-    const number = Number(answer.text);
+    const number = numberOf(answer.text);
     const from = this.#last + 1;
     // A session that is gone with reason begins again; requests whose answers were lost may have counted in it.
     if (this.#mayBeGone && number >= 1 && number <= 1 + this.#unknown) {
@@ -294,7 +294,7 @@ class User {
   }
 
   #violation(kind: ViolationKind, words: string): void {
-    this.#tally.violation({ kind, user: this.#index, words });
+    this.#tally.violation({ kind, user: this.#index, words, at: new Date().toISOString() });
   }
 
   #pick(): Action {
@@ -305,6 +305,11 @@ class User {
     }
     return 'inc';
   }
+}
+
+/** NaN for anything but digits; an empty answer is no 0. */
+function numberOf(text: string): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
 }
 
 function codeOf(error: unknown): string {
