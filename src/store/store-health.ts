@@ -46,6 +46,7 @@ export class WatchedStore implements Store, StoreHealth {
   readonly #inner: Store;
   readonly #clock: Clock;
   readonly #listeners = new Set<(state: StoreState) => void>();
+  readonly #started = Promise.withResolvers<'up' | 'down'>();
   readonly #startDeadline: Timer;
   #state: StoreState = 'starting';
   #why: HoldfastError | undefined;
@@ -75,16 +76,7 @@ export class WatchedStore implements Store, StoreHealth {
   }
 
   started(): Promise<'up' | 'down'> {
-    return new Promise((resolve) => {
-      if (this.#state !== 'starting') {
-        resolve(this.#state);
-        return;
-      }
-      const stop = this.onChange((state) => {
-        stop();
-        resolve(state === 'up' ? 'up' : 'down');
-      });
-    });
+    return this.#started.promise;
   }
 
   /** For the connection's owner to call: a loss counts at once, a new connection is asked at once. */
@@ -139,8 +131,9 @@ export class WatchedStore implements Store, StoreHealth {
     this.#nextPing?.cancel();
     this.#startDeadline.cancel();
     this.#why = new HoldfastError('store-unavailable', 'The store is closed.');
-    this.#become('down');
+    // An end that was asked for is no outage: nobody is told.
     this.#listeners.clear();
+    this.#become('down');
     return this.#inner.close();
   }
 
@@ -175,6 +168,7 @@ export class WatchedStore implements Store, StoreHealth {
     if (state === this.#state) return;
     this.#state = state;
     this.#failures = 0;
+    if (state !== 'starting') this.#started.resolve(state);
     if (state === 'up') this.#why = undefined;
     else if (!this.#closed) this.#pingSoon();
     for (const listener of this.#listeners) listener(state);
