@@ -81,6 +81,8 @@ export class PodChoice {
   readonly #input: ChoiceInput;
   readonly #home: Home | undefined;
   readonly #picked: Pod[] = [];
+  /** Of them, those that looked healthy and did not take the connection. */
+  #unreachable = 0;
   /** Why the session leaves its home; undefined: it has none, or stays. */
   #move: MoveWord | undefined;
 
@@ -116,6 +118,7 @@ export class PodChoice {
   }
 
   #learn(failure: PickFailure): void {
+    if (failure === 'unreachable' && this.#picked.at(-1)?.state !== 'unhealthy') this.#unreachable++;
     if (this.#picked.at(-1) !== this.#home?.pod || this.#home?.pod === undefined) return;
     if (failure === 'draining') this.#move = 'draining';
     else this.#move ??= 'unhealthy';
@@ -171,14 +174,20 @@ export class PodChoice {
    * is better than none: the last one of a rollout still serves. Unhealthy ones come only in a panic.
    */
   #rankOf(pod: Pod): Rank | undefined {
-    const { pods, nowMs } = this.#input;
+    const { nowMs } = this.#input;
     if (this.#picked.includes(pod) || pod === this.#home?.pod) return undefined;
     if (pod.state === 'ready') {
       const { refusedAtMs } = pod.load;
       return refusedAtMs !== undefined && nowMs - refusedAtMs < refusedForMs ? 1 : 0;
     }
     if (pod.state === 'draining') return 2;
-    return pods.panic ? 3 : undefined;
+    return this.#panic ? 3 : undefined;
+  }
+
+  /** More than half look unhealthy (rules 31), those that this exchange has just found so included. */
+  get #panic(): boolean {
+    const { panic, unhealthy, pods } = this.#input.pods;
+    return panic || (unhealthy.length + this.#unreachable) * 2 > pods.length;
   }
 
   #pick(pick: Pick): PickStep {

@@ -165,7 +165,7 @@ for (const state of ['draining', 'unhealthy'] as const) {
   });
 
   test(`a ${state} pod gets no new session and no hashed one while another pod takes it`, () => {
-    const balanced = story({ session: undefined, pods });
+    const balanced = story({ session: undefined, pods }, ['other', 'other', 'other']);
     assert.ok(balanced.slice(0, 3).every((line) => /^. balance none -$/.test(line) && !line.startsWith(home)));
     const last = state === 'draining' ? [`${home} balance none -`, 'no-pod-ready'] : ['no-pod-ready'];
     assert.deepEqual(balanced.slice(3), last);
@@ -221,7 +221,15 @@ test('in a panic unhealthy pods come last, and do not vanish', () => {
   const expected = [order[3]!, first, second, third].map((name) => `${name} hash expired -`);
   assert.deepEqual(story({ pods }), [...expected, 'no-pod-ready']);
   const calm = podsWith({ [first]: 'unhealthy', [second]: 'unhealthy' });
-  assert.deepEqual(story({ pods: calm }), [`${third} hash expired -`, `${order[3]!} hash expired -`, 'no-pod-ready']);
+  const calmly = [`${third} hash expired -`, `${order[3]!} hash expired -`, 'no-pod-ready'];
+  assert.deepEqual(story({ pods: calm }, ['other', 'other']), calmly);
+});
+
+test('pods that refuse this exchange count for the panic: an unhealthy pod is asked before nobody is', () => {
+  const pods = podsWith({ [home]: 'unhealthy' });
+  const refusals: PickFailure[] = ['unreachable', 'unreachable', 'unreachable'];
+  assert.deepEqual(story({ session: undefined, pods }, refusals).slice(3), [`${home} balance none -`, 'no-pod-ready']);
+  assert.deepEqual(story({ pods }, refusals).slice(3), [`${home} hash expired -`, 'no-pod-ready']);
 });
 
 test('in a panic a session’s own unhealthy pod goes before others like it', () => {
