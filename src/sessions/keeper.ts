@@ -10,7 +10,8 @@
  */
 
 import type { SessionId } from '../affinity/session-codec.ts';
-import { Adopt, type AdoptEnd } from './adopt.ts';
+import { Adopt } from './adopt.ts';
+import type { AdoptEnd } from './flights.ts';
 import { Capture } from './capture.ts';
 import { Claim } from './claim.ts';
 import { Confirm } from './confirm.ts';
@@ -42,6 +43,8 @@ export interface SessionDescription {
 
 /** Sessions given up at once when the pod goes away. */
 const releasesAtOnce = 64;
+/** Longest walk over the notes in a drain. */
+const walkBoundMs = 5000;
 /** A request may meet another one's adopt, a release, a reclaim; more in a row is a fight it does not win. */
 const roundsMax = 8;
 /** How long a session that another keeper asked for is left to it. */
@@ -126,6 +129,7 @@ export class Keeper implements SessionGate {
     this.#context.draining = true;
     await this.#unsynced.flush();
     await this.#releaseAll(0);
+    await this.#releaseNoted();
   }
 
   /**
@@ -243,6 +247,22 @@ export class Keeper implements SessionGate {
   #left(entry: SessionEntry): void {
     if (!this.#context.draining || this.#stopping || entry.inFlight > 0 || entry.state.at !== 'owned') return;
     void this.#handOff.release(entry, { deadlineMs: 0, planned: true });
+  }
+
+  /** Sessions that are ours by their note only: nobody has asked for them since this process started. */
+  async #releaseNoted(): Promise<void> {
+    const deadlineMs = this.#context.nowMs() + walkBoundMs;
+    const { notes, log } = this.#context.options;
+    try {
+      await forEachBounded(notes.all(), releasesAtOnce, async ([session, note]) => {
+        const { name, busy } = this.#context.known.open(session);
+        if (busy || !this.#context.storeUp || this.#context.nowMs() > deadlineMs) return;
+        await this.#handOff.asked({ name, epoch: note.epoch, planned: true });
+      });
+    } catch (error) {
+      // They stay ours in the store until somebody takes them by force: slower, not wrong.
+      log.warn({ error }, 'the notes could not be walked');
+    }
   }
 
   async #releaseAll(deadlineMs: number): Promise<void> {

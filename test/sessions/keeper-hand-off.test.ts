@@ -218,6 +218,21 @@ test('a drain gives idle sessions up at once and busy ones at their last exchang
   assert.equal(await q.count(idle), 2);
 });
 
+test('a drain also gives up what is ours only by its note', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const [untouched, changed] = [freshSession(), freshSession()];
+  await p.create(untouched);
+  await p.create(changed);
+  p.cut();
+  assert.equal(await p.count(changed), 2);
+  await p.restart();
+  await p.keeper.drain();
+  assert.equal(await pods.ownerOf(untouched), 'free');
+  assert.equal(await q.count(changed), 3);
+  assert.equal(await q.count(untouched), 2);
+});
+
 test('when the first keeper hears that the owner drains, it asks the store once more and takes the session', async (t) => {
   const pods = new Pods(t);
   const [p, q] = [await pods.add('p'), await pods.add('q')];

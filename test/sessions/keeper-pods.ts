@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
@@ -247,6 +247,11 @@ export class Pod {
 
   write(session: SessionId, text: string): void {
     writeFileSync(this.path(session), text);
+  }
+
+  /** Sets the file's times, as PHP does for an unchanged session; seconds since 1970. */
+  touch(session: SessionId, seconds: number): void {
+    utimesSync(this.path(session), seconds, seconds);
   }
 
   unlink(session: SessionId): void {
