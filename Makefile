@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 test_packages := php-cli php-laravel-framework redis-server curl
 bench_packages := nginx-light haproxy wrk curl
 
-.PHONY: help install tools check types lint format fix test docs demo bench
+.PHONY: help install tools check types lint format fix test docs demo bench image-test
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -48,6 +48,9 @@ docs: install ## write the pages again that come from tables
 demo: install ## the story in 20 seconds: a pod is killed, the session goes on
 	@.ci/tools php-cli php-laravel-framework
 	@node examples/demo/demo.ts
+
+image-test: ## the image: built, then run as it will be (root; buildah, debootstrap)
+	@manifests/image/check
 
 bench: install ## processor time for each request, beside other proxies
 	@.ci/tools $(bench_packages)

@@ -7,34 +7,19 @@
  * requests beyond what an AdmitAsk says.
  */
 
-import type { CloseReason } from '../base/close-reasons.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { Owner, TakenRecord } from '../store/contract.ts';
+import type { TakenRecord } from '../store/contract.ts';
 import { isOurs, planTaken, planUnrecorded } from './adoption-plan.ts';
 import { type Capture, ordinary } from './capture.ts';
-import { digestOf } from './capture-plan.ts';
+import { digestOf } from './file-state.ts';
 import type { Claim } from './claim.ts';
+import type { AdoptEnd, AdoptFlight } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import type { Note } from './notes.ts';
 import type { Acknowledged } from './ownership.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { AdmitAsk, Stay } from './stay.ts';
 import { Turns } from './turns.ts';
-
-export type AdoptEnd =
-  | { readonly kind: 'here'; readonly outcome: Stay['outcome'] }
-  | { readonly kind: 'elsewhere'; readonly owner: Owner; readonly epoch: number }
-  | { readonly kind: 'refused'; readonly reason: CloseReason }
-  /** Only what was done has ended, nothing is decided for a request: look again. */
-  | { readonly kind: 'again' };
-
-export interface AdoptFlight {
-  readonly end: Promise<AdoptEnd>;
-  /** Whose request its end answers: everyone's, only theirs who would not take from a live owner, or nobody's. */
-  readonly decidesFor: 'all' | 'non-takers' | 'nobody';
-  /** Requests that wait for this end: they are in flight the moment it is 'here' (protocol rule 21). */
-  claims: number;
-}
 
 /** Takes in a row that another keeper came between; then the client is asked to try again. */
 const roundsMax = 4;

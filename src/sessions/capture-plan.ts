@@ -5,8 +5,7 @@
  * Must not know how the file was read or the store is written.
  */
 
-import { hash } from 'node:crypto';
-import type { FileStamp, FileState } from './file-state.ts';
+import { digestOf, type FileStamp, type FileState } from './file-state.ts';
 import type { Ownership } from './ownership.ts';
 
 /** The content of a file with zero bytes that counts as a session. */
@@ -18,11 +17,6 @@ export const emptyContent: SessionContent = {
 export interface SessionContent {
   readonly bytes: Buffer;
   readonly digest: string;
-}
-
-/** SHA-256, base64: as a FileState bears it. */
-export function digestOf(bytes: Buffer): string {
-  return hash('sha256', bytes, 'base64');
 }
 
 /** What is known about the exchanges that share this capture. */

@@ -6,30 +6,13 @@
  * what becomes of an answer is decided by who asked.
  */
 
-import type { CloseReason } from '../base/close-reasons.ts';
 import type { PutContent } from '../store/contract.ts';
 import { type CaptureCause, type CaptureFacts, type CapturePlan, planCapture } from './capture-plan.ts';
 import type { FileState } from './file-state.ts';
+import type { CaptureEnd, CaptureFlight } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import { type Acknowledged, epochOf, versionOf } from './ownership.ts';
 import type { SessionEntry } from './session-entry.ts';
-
-export type CaptureEnd =
-  /** The store has what the file says, under this term; whether the term still holds, a confirm tells. */
-  | { readonly kind: 'safe'; readonly epoch: number }
-  /** There is no session: no record, no file worth one. */
-  | { readonly kind: 'none' }
-  | { readonly kind: 'buried' }
-  /** It can't be stored; the answer must not look complete. */
-  | { readonly kind: 'refused'; readonly reason: CloseReason }
-  /** The store gave no answer; nothing is known (rule 3). `burial`: the term in which the file was found gone. */
-  | { readonly kind: 'unsynced'; readonly burial: number | undefined };
-
-/** A capture that runs or waits; who waits for it may add why. */
-export interface CaptureFlight {
-  cause: CaptureCause;
-  readonly end: Promise<CaptureEnd>;
-}
 
 /** Every request ends with one of these. */
 export const ordinary: CaptureCause = { issued: false, died: false };

@@ -10,7 +10,7 @@ import { LRUCache } from 'lru-cache';
 import { delay } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Owner, TakenRecord } from '../store/contract.ts';
-import type { AdoptEnd } from './adopt.ts';
+import type { AdoptEnd } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import type { ReleaseAsk } from './peers.ts';
 import type { SessionEntry } from './session-entry.ts';

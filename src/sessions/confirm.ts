@@ -5,23 +5,10 @@
  * serves every request whose head arrived before it was sent, and none that came later.
  */
 
+import type { ConfirmEnd, ConfirmFlight } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import { epochOf } from './ownership.ts';
 import type { SessionEntry } from './session-entry.ts';
-
-export type ConfirmEnd =
-  | 'holds'
-  /** Another term has the session; it is forgotten here. */
-  | 'refused'
-  /** The store has lost the record: the next capture stores it again. */
-  | 'lost'
-  /** No answer: nothing is known. */
-  | 'unknown';
-
-export interface ConfirmFlight {
-  readonly sentTick: number;
-  readonly end: Promise<ConfirmEnd>;
-}
 
 export class Confirm {
   readonly #context: KeeperContext;

@@ -5,6 +5,7 @@
  * stamps it compares are the kernel's.
  */
 
+import { hash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 
 import type { HoldfastError } from '../base/errors.ts';
@@ -84,4 +85,9 @@ export function isUnchanged(stats: BigIntStats, known: FileStamp): boolean {
 /** The modification time in whole milliseconds since 1970. */
 export function mtimeMsOf(stats: BigIntStats): number {
   return Number(stats.mtimeNs / 1_000_000n);
+}
+
+/** The digest of a session's content: SHA-256, base64. */
+export function digestOf(bytes: Buffer): string {
+  return hash('sha256', bytes, 'base64');
 }

@@ -9,11 +9,10 @@ import { delay } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Adopt } from './adopt.ts';
 import { type Capture, ordinary } from './capture.ts';
+import type { ReleaseEnd } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
 import type { SessionEntry } from './session-entry.ts';
-
-export type ReleaseEnd = 'released' | 'kept' | 'busy';
 
 interface ReleaseBounds {
   /** Monotonic time until which exchanges are waited for. */

@@ -8,10 +8,7 @@
 import type { SessionId } from '../affinity/session-codec.ts';
 import type { Clock } from '../base/clock.ts';
 import type { StoreName } from '../store/contract.ts';
-import type { AdoptFlight } from './adopt.ts';
-import type { CaptureFlight } from './capture.ts';
-import type { ConfirmFlight } from './confirm.ts';
-import type { ReleaseEnd } from './hand-off.ts';
+import type { AdoptFlight, CaptureFlight, ConfirmFlight, ReleaseEnd } from './flights.ts';
 import { elsewhere, type Ownership } from './ownership.ts';
 
 export class SessionEntry {

@@ -15,7 +15,6 @@
  * Must not know ids, directories, presets' names or the store.
  */
 
-import { hash } from 'node:crypto';
 import {
   type BigIntStats,
   closeSync,
@@ -32,7 +31,7 @@ import {
 
 import { HoldfastError } from '../base/errors.ts';
 import { tryLock } from './file-lock.ts';
-import { type FileStamp, type FileState, isUnchanged, mtimeMsOf, sameFile, stampOf } from './file-state.ts';
+import { digestOf, type FileStamp, type FileState, isUnchanged, mtimeMsOf, sameFile, stampOf } from './file-state.ts';
 import { errorCode, type PrivateDirectory, removeFile, writeWhole } from './private-directory.ts';
 
 /** No symbolic links; O_NONBLOCK because opening a FIFO that someone planted would wait for its writer. */
@@ -87,11 +86,6 @@ function readOpen(fd: number, before: BigIntStats, ask: ReadAsk, nowMs: number):
   const stamp = stampOf(after, nowMs);
   if (bytes === undefined) return { kind: 'empty', mtimeMs, stamp };
   return { kind: 'content', bytes, mtimeMs, digest: digestOf(bytes), stamp };
-}
-
-/** The digest that FileState has. */
-export function digestOf(bytes: Buffer): string {
-  return hash('sha256', bytes, 'base64');
 }
 
 export interface Placement {

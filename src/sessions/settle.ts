@@ -8,7 +8,8 @@
 import type { CloseReason } from '../base/close-reasons.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Adopt } from './adopt.ts';
-import type { Capture, CaptureEnd } from './capture.ts';
+import type { Capture } from './capture.ts';
+import type { CaptureEnd } from './flights.ts';
 import type { CaptureCause } from './capture-plan.ts';
 import type { Confirm } from './confirm.ts';
 import type { KeeperContext } from './keeper-context.ts';

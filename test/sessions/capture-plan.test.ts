@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { HoldfastError } from '../../src/base/errors.ts';
-import { type CaptureFacts, digestOf, planCapture } from '../../src/sessions/capture-plan.ts';
+import { type CaptureFacts, planCapture } from '../../src/sessions/capture-plan.ts';
+import { digestOf } from '../../src/sessions/file-state.ts';
 import type { FileState } from '../../src/sessions/file-state.ts';
 import type { Ownership } from '../../src/sessions/ownership.ts';
 
