@@ -10,6 +10,7 @@
  */
 
 import type { SessionId } from '../affinity/session-codec.ts';
+import { delay } from '../base/clock.ts';
 import { Adopt } from './adopt.ts';
 import type { AdoptEnd } from './flights.ts';
 import { Capture } from './capture.ts';
@@ -140,8 +141,9 @@ export class Keeper implements SessionGate {
     this.#context.draining = true;
     this.#stopping = true;
     const deadlineMs = this.#context.nowMs() + boundMs;
-    await this.#unsynced.flush();
-    await this.#releaseAll(deadlineMs);
+    const passed = delay(this.#context.options.clock, boundMs);
+    // What is not stored yet comes first; what is left at the end stays ours in the store, and is taken by force.
+    await Promise.race([this.#unsynced.flush().then(() => this.#releaseAll(deadlineMs)), passed]);
     this.#stopListening();
     const { log } = this.#context.options;
     if (this.#unsynced.size > 0) log.warn({ sessions: this.#unsynced.size }, 'ended with sessions that are not stored');

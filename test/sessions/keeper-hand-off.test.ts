@@ -257,6 +257,17 @@ test('stop stores and frees everything, and admits nobody', async (t) => {
   assert.equal(await q.count(sessions[0]!), 3, 'what nobody had captured was stored');
 });
 
+test('stop ends within its bound, whatever the store does', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  const held = p.line.next('release', 'held');
+  await p.keeper.stop(50);
+  assert.equal(await pods.ownerOf(session), 'p');
+  await held.deliver();
+});
+
 test('requests that meet one adopt share it', async (t) => {
   const pods = new Pods(t);
   const [p, q] = [await pods.add('p'), await pods.add('q')];
