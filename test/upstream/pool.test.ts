@@ -12,7 +12,7 @@ import { until } from '../support/until.ts';
 class Listening implements UpstreamUser {
   readonly heard: string[] = [];
   upstreamConnected = (): void => void this.heard.push('connected');
-  upstreamData = (bytes: Buffer): void => void this.heard.push(bytes.toString());
+  upstreamData = (bytes: Buffer): boolean => this.heard.push(bytes.toString()) > 0;
   upstreamEnded = (): void => void this.heard.push('ended');
   upstreamDrained = (): void => void this.heard.push('drained');
   upstreamDeadlinePassed = (): void => void this.heard.push('deadline');

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { createServer, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+
+import { createLog } from '../../src/base/log.ts';
+import type { Pod } from '../../src/pods/pod.ts';
+import { HelloSigner } from '../../src/upstream/hello.ts';
+import { PodWatch, type PodWatchOptions } from '../../src/upstream/pod-watch.ts';
+import { freePort } from '../support/free-port.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { ScriptedSidecar, testSecrets } from '../support/scripted-sidecar.ts';
+import { until } from '../support/until.ts';
+
+const log = createLog({ level: 'silent', destination: { write: () => undefined } });
+const intervalMs = 2000;
+
+interface Watched {
+  readonly watch: PodWatch;
+  readonly clock: ManualClock;
+  readonly pod: (name: string) => Pod;
+  /** Lets time pass, an interval a step, until it holds. */
+  readonly sees: (what: string, holds: () => boolean) => Promise<void>;
+}
+
+function watched(
+  t: TestContext,
+  pods: PodWatchOptions['pods'],
+  over: Partial<Omit<PodWatchOptions, 'clock' | 'pods'>> = {},
+): Watched {
+  const clock = new ManualClock();
+  const watch = new PodWatch({
+    pods,
+    digestsOf: (name, uid) => [`${name}/${uid}`],
+    hello: new HelloSigner(testSecrets),
+    path: undefined,
+    intervalMs,
+    timeoutMs: 5000,
+    rules: { fails: 2, passes: 1 },
+    clock,
+    log,
+    ...over,
+  });
+  t.after(() => watch.stop());
+  return {
+    watch,
+    clock,
+    pod: (name) => watch.set.byName.get(name)!,
+    async sees(what, holds) {
+      await until(what, () => {
+        clock.advance(intervalMs);
+        return holds();
+      });
+    },
+  };
+}
+
+test('a sidecar is not ready before it has said who it is', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, pod } = watched(t, [sidecar.listed]);
+  assert.deepEqual([pod('pod-a').state, pod('pod-a').uid], ['unhealthy', '']);
+  assert.match(pod('pod-a').why, /has not said who it is/);
+  await watch.start();
+  assert.deepEqual([pod('pod-a').state, pod('pod-a').uid, watch.complete], ['ready', 'pod-a-uid', true]);
+  assert.equal(watch.set.byDigest.get('pod-a/pod-a-uid'), pod('pod-a'));
+});
+
+test('a sidecar that never answered stays unhealthy, with the reason, also where several fails are allowed', async (t) => {
+  const nobody = { name: 'pod-a', address: { host: '127.0.0.1', port: await freePort() } };
+  const { watch, pod } = watched(t, [nobody], { rules: { fails: 100, passes: 1 } });
+  await watch.start();
+  assert.equal(watch.complete, true, 'it was asked');
+  assert.deepEqual([pod('pod-a').state, watch.set.ready.length], ['unhealthy', 0]);
+  assert.match(pod('pod-a').why, /ECONNREFUSED/);
+});
+
+test('bare applications are ready at once and are asked by a connection', async (t) => {
+  const bare = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, pod, sees } = watched(t, [bare.listed], { hello: undefined });
+  assert.equal(pod('pod-a').state, 'ready');
+  await watch.start();
+  assert.deepEqual([pod('pod-a').state, pod('pod-a').uid, bare.hellos], ['ready', '', 0]);
+  bare.kill();
+  await sees('it is missed', () => pod('pod-a').state === 'unhealthy');
+});
+
+test('a pod that stops answering is unhealthy after the configured fails, and healthy again by a passed probe', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, pod, sees } = watched(t, [sidecar.listed]);
+  await watch.start();
+  sidecar.hello = { ...sidecar.hello, application: 'down' };
+  await sees('it is unhealthy', () => pod('pod-a').state === 'unhealthy');
+  assert.match(pod('pod-a').why, /application does not answer/);
+  assert.ok(sidecar.hellos >= 3, 'one failed probe is not enough');
+  sidecar.hello = { ...sidecar.hello, application: 'up' };
+  await sees('it is back', () => pod('pod-a').state === 'ready');
+});
+
+test('a pod that says it drains is draining, until it says otherwise', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, pod, sees } = watched(t, [sidecar.listed]);
+  sidecar.hello = { ...sidecar.hello, draining: true };
+  await watch.start();
+  assert.equal(pod('pod-a').state, 'draining');
+  sidecar.hello = { ...sidecar.hello, draining: false };
+  await sees('it is ready', () => pod('pod-a').state === 'ready');
+});
+
+test('another uid under the same name is another pod: the old one is gone, and nothing is held against the new one', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, pod, sees } = watched(t, [sidecar.listed]);
+  await watch.start();
+  const old = pod('pod-a');
+  old.load.inFlight = 7;
+  for (let times = 0; times < 3; times++) watch.refused(old);
+  assert.equal(pod('pod-a').state, 'unhealthy');
+  sidecar.hello = { ...sidecar.hello, uid: 'second' };
+  await sees('the new uid', () => pod('pod-a').uid === 'second');
+  assert.deepEqual([pod('pod-a').state, pod('pod-a').load], ['ready', { inFlight: 0 }]);
+  assert.deepEqual(
+    watch.set.gone.map(({ name, uid, state }) => [name, uid, state]),
+    [['pod-a', 'pod-a-uid', 'gone']],
+  );
+  assert.equal(watch.set.byDigest.get('pod-a/pod-a-uid')?.state, 'gone');
+});
+
+test('a pod whose answers are not its own is asked again soon, and once', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, clock, pod } = watched(t, [sidecar.listed]);
+  await watch.start();
+  sidecar.hello = { ...sidecar.hello, uid: 'second' };
+  for (let times = 0; times < 100; times++) watch.doubted(pod('pod-a'));
+  assert.equal(clock.pending, 1);
+  clock.advance(200);
+  await until('the new uid', () => pod('pod-a').uid === 'second');
+  assert.equal(sidecar.hellos, 2);
+  assert.equal(watch.podOf('second'), pod('pod-a'));
+  assert.equal(watch.podOf('pod-a-uid'), undefined);
+  assert.equal(watch.podOf(''), undefined);
+});
+
+test('connections that are refused eject a pod at once, a connection brings it back', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, clock, pod } = watched(t, [sidecar.listed]);
+  await watch.start();
+  watch.refused(pod('pod-a'));
+  assert.deepEqual([pod('pod-a').state, pod('pod-a').load.refusedAtMs], ['ready', clock.monotonicMs()]);
+  watch.refused(pod('pod-a'));
+  assert.equal(pod('pod-a').state, 'unhealthy');
+  watch.connected(pod('pod-a'));
+  assert.deepEqual([pod('pod-a').state, pod('pod-a').load.refusedAtMs], ['ready', undefined]);
+});
+
+test('an ejected pod is asked when its time is up, not an interval later', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, clock, pod } = watched(t, [sidecar.listed], { intervalMs: 3_600_000 });
+  await watch.start();
+  watch.refused(pod('pod-a'));
+  watch.refused(pod('pod-a'));
+  clock.advance(999);
+  assert.deepEqual([pod('pod-a').state, sidecar.hellos], ['unhealthy', 1]);
+  clock.advance(2);
+  await until('it is asked', () => sidecar.hellos === 2);
+  await until('it is ready', () => pod('pod-a').state === 'ready');
+});
+
+test('one sidecar without its store is enough to say so, as long as it is there', async (t) => {
+  const one = await ScriptedSidecar.start(t, 'pod-a');
+  const other = await ScriptedSidecar.start(t, 'pod-b');
+  const { watch, pod, sees } = watched(t, [one.listed, other.listed]);
+  await watch.start();
+  assert.equal(watch.storeDown, false);
+  other.hello = { ...other.hello, store: 'down' };
+  await sees('the store is down', () => watch.storeDown);
+  other.kill();
+  await sees('a pod that is gone says nothing', () => pod('pod-b').state === 'unhealthy');
+  assert.equal(watch.storeDown, false);
+});
+
+test('a pod that takes long to answer does not count as asked because others were asked twice', async (t) => {
+  const quick = await ScriptedSidecar.start(t, 'pod-a');
+  const sockets: Socket[] = [];
+  const slow = createServer((socket) => void sockets.push(socket.on('error', () => undefined)));
+  const port = await freePort();
+  await new Promise<void>((resolve) => slow.listen(port, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    slow.close();
+  });
+  const pods = [quick.listed, { name: 'pod-b', address: { host: '127.0.0.1', port } }];
+  const { watch, sees } = watched(t, pods, { timeoutMs: 60_000 });
+  void watch.start();
+  await sees('the quick one was asked often', () => quick.hellos > 3);
+  assert.equal(watch.complete, false);
+});
+
+test('250 pods are asked at the start, all become ready, and each is found by its pin', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-x');
+  const names = Array.from({ length: 250 }, (_, index) => `pod-${String(index).padStart(3, '0')}`);
+  const { watch, clock } = watched(
+    t,
+    names.map((name) => ({ name, address: sidecar.address })),
+    { timeoutMs: 60_000 },
+  );
+  await watch.start();
+  assert.deepEqual([watch.complete, watch.set.ready.length, sidecar.hellos], [true, 250, 250]);
+  assert.equal(clock.pending, 250, 'one timer a pod');
+  for (const name of names) assert.equal(watch.set.byDigest.get(`${name}/pod-x-uid`)?.name, name);
+});
+
+test('after its end nothing is asked and no timer is left', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, clock } = watched(t, [sidecar.listed]);
+  await watch.start();
+  watch.stop();
+  assert.equal(clock.pending, 0);
+  const starting = watched(t, [sidecar.listed]);
+  const started = starting.watch.start();
+  starting.watch.stop();
+  await started;
+  assert.equal(starting.clock.pending, 0);
+  assert.equal(starting.watch.complete, false);
+});
