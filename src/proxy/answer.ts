@@ -100,6 +100,11 @@ export class Answer {
     return this.#complete;
   }
 
+  /** Pieces of what was read still wait here. */
+  get keepsBytes(): boolean {
+    return this.#ready.length > 0 || this.#mark.length > 0;
+  }
+
   /** Index behind the answer's last byte in the piece that read() was given last. */
   get end(): number {
     return this.#end;

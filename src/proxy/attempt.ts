@@ -32,6 +32,8 @@ export interface AttemptListener {
 
 /** Who is told what follows the final head. */
 export interface AnswerListener {
+  /** Whether bytes that it was given are still kept. */
+  readonly keepsBytes: boolean;
   answerData(bytes: Buffer): void;
   /** The pod's FIN. */
   answerConnectionEnded(): void;
@@ -160,12 +162,12 @@ export class Attempt implements UpstreamUser {
     this.#send();
   }
 
-  upstreamData(bytes: Buffer): void {
+  upstreamData(bytes: Buffer): boolean {
     if (this.#readOnBytes !== undefined) {
       this.#readOnBytes -= bytes.length;
       if (this.#readOnBytes < 0) {
         this.#lose('failed', 'client-gone');
-        return;
+        return false;
       }
     }
     if (this.#state === 'waiting') this.#readHeads(bytes);
@@ -173,6 +175,9 @@ export class Attempt implements UpstreamUser {
       if (this.#readOnBytes === undefined) this.#upstream.deadline.set(this.#options.context.timeouts.bodyIdleMs);
       this.answerListener?.answerData(bytes);
     }
+    // Heads are copied as they are read; of the rest the answer knows whether it keeps some, the client's side whether
+    // some is still to be written.
+    return this.answerListener?.keepsBytes !== true && this.#options.client.waitingBytes === 0;
   }
 
   upstreamEnded(): void {

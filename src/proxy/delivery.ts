@@ -99,6 +99,10 @@ export class Delivery implements AnswerListener, AnswerSink {
     return this.#phase === 'answering';
   }
 
+  get keepsBytes(): boolean {
+    return this.#early !== undefined || this.#answer.keepsBytes;
+  }
+
   /** Goes on behind the head. */
   start(bytes: Buffer, from: number): void {
     if (this.#options.response.status === 101) this.#switch(bytes, from);

@@ -51,11 +51,12 @@ export class Tunnel implements UpstreamUser, ClientUser {
     // It was connected before it became a tunnel.
   }
 
-  upstreamData(bytes: Buffer): void {
+  upstreamData(bytes: Buffer): boolean {
     const { upstream, client } = this.#options;
     this.#active();
     this.#bytes += bytes.length;
     if (!client.write(bytes)) upstream.pause();
+    return client.waitingBytes === 0;
   }
 
   upstreamDrained(): void {
