@@ -45,7 +45,8 @@ const connectTimeoutsMax = 3;
 const giveUp: RetryDecision = { kind: 'give-up' };
 
 export function decideRetry(facts: AttemptFacts): RetryDecision {
-  if (!facts.bodyKept || !facts.inTime) return giveUp;
+  // Sent twice already, and perhaps executed once: whatever comes now, a third sending could execute it twice.
+  if (!facts.bodyKept || !facts.inTime || facts.replayed) return giveUp;
   switch (facts.loss) {
     case 'refused':
     case 'unsent':
@@ -56,7 +57,7 @@ export function decideRetry(facts: AttemptFacts): RetryDecision {
       return facts.connectTimeouts < connectTimeoutsMax ? { kind: 'next-candidate', budgeted: false } : giveUp;
     case 'lost': {
       // The pod closed a connection it thought idle while the request was on its way (RFC 9110 section 9.2.2).
-      const stale = facts.reusedConnection && !facts.responseSeen && !facts.replayed;
+      const stale = facts.reusedConnection && !facts.responseSeen;
       return stale && isReplayable(facts.method) ? { kind: 'replay', budgeted: true } : giveUp;
     }
   }

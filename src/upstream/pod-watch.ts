@@ -134,7 +134,9 @@ export class PodWatch {
     } else {
       this.#passed(pod, result.hello);
     }
-    this.#next(name, intervalMs);
+    // Until it has said who it is nothing can be signed for it, so it gets no session: it is asked often.
+    const isUnknown = hello !== undefined && this.#set.byName.get(name)?.uid === '';
+    this.#next(name, isUnknown ? Math.min(relearnMs, intervalMs) : intervalMs);
   }
 
   #passed(pod: Pod, hello: Hello | undefined): void {

@@ -32,6 +32,12 @@ test('a refused connection and an `unsent` answer go to the next candidate, any 
   }
 });
 
+test('what was sent twice is not sent a third time, not even where the second try was refused', () => {
+  for (const loss of ['refused', 'connect-timeout', 'lost', 'unsent', 'overloaded'] as const) {
+    assert.equal(decided({ loss, replayed: true }), 'give-up');
+  }
+});
+
 test('at most three candidates may time out connecting', () => {
   assert.equal(decided({ loss: 'connect-timeout', connectTimeouts: 2 }), 'next-candidate');
   assert.equal(decided({ loss: 'connect-timeout', connectTimeouts: 3 }), 'give-up');
