@@ -25,9 +25,9 @@ export class Deadline {
     this.#passed = passed;
   }
 
-  /** Moves the deadline to `afterMs` from now, whatever was set before. */
-  set(afterMs: number): void {
-    const atMs = this.#clock.monotonicMs() + afterMs;
+  /** Moves the deadline to `afterMs` from now, whatever was set before. `nowMs`: for a caller that has just looked. */
+  set(afterMs: number, nowMs = this.#clock.monotonicMs()): void {
+    const atMs = nowMs + afterMs;
     this.#atMs = atMs;
     if (atMs < this.#timerAtMs) this.#arm(atMs, afterMs);
   }

@@ -55,7 +55,7 @@ export class Answer {
   #mark: Buffer[] = [];
   #headHeld: boolean;
   #headLeft = false;
-  #complete = false;
+  #complete: boolean;
   #outgrown = false;
   #end = 0;
 
@@ -67,17 +67,14 @@ export class Answer {
     this.#lengthless = clientMinor === 0 && (framing.kind === 'chunked' || framing.kind === 'close');
     this.#headHeld = hold === 'head' || (hold === 'end' && this.#lengthless);
     this.#writes = framing.kind === 'close' && clientMinor === 1 ? 'chunks' : 'as-is';
-    if (framing.kind === 'none' || framing.kind === 'close') {
-      this.#complete = framing.kind === 'none';
-    } else {
+    this.#complete = framing.kind === 'none';
+    if (framing.kind === 'none' || framing.kind === 'close') return;
+    const { trailerBytesMax } = options;
+    if (this.#lengthless) {
+      this.#writes = 'data';
       const onData = (start: number, end: number): void => this.#take(this.#piece!, start, end);
-      if (this.#lengthless) this.#writes = 'data';
-      this.#reader = createBodyReader(framing, {
-        sender: 'upstream',
-        trailerBytesMax: options.trailerBytesMax,
-        ...(this.#lengthless ? { onData } : {}),
-      });
-    }
+      this.#reader = createBodyReader(framing, { sender: 'upstream', trailerBytesMax, onData });
+    } else this.#reader = createBodyReader(framing, { sender: 'upstream', trailerBytesMax });
   }
 
   /** A head was written: a failure can't be answered any more, only be made visible. */

@@ -172,8 +172,8 @@ export class Attempt implements UpstreamUser {
     }
     if (this.#state === 'waiting') this.#readHeads(bytes);
     else if (this.#state === 'answering') {
-      if (this.#readOnBytes === undefined) this.#upstream.deadline.set(this.#options.context.timeouts.bodyIdleMs);
       this.answerListener?.answerData(bytes);
+      if (this.#awaitsBody()) this.#upstream.deadline.set(this.#options.context.timeouts.bodyIdleMs);
     }
     // Heads are copied as they are read; of the rest the answer knows whether it keeps some, the client's side whether
     // some is still to be written.
@@ -246,11 +246,16 @@ export class Attempt implements UpstreamUser {
           continue;
         case 'final':
           this.#state = 'answering';
-          if (this.#readOnBytes === undefined) this.#upstream.deadline.set(context.timeouts.bodyIdleMs);
           listener.finalHead(step.head, bytes, step.end);
+          // Most answers are complete by now and need no deadline for their body.
+          if (this.#awaitsBody()) this.#upstream.deadline.set(context.timeouts.bodyIdleMs);
           return;
       }
     }
+  }
+
+  #awaitsBody(): boolean {
+    return this.#state === 'answering' && !this.#paused && this.#readOnBytes === undefined;
   }
 
   #lose(loss: AttemptLoss | 'failed', reason: CloseReason): void {

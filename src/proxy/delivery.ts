@@ -132,7 +132,7 @@ export class Delivery implements AnswerListener, AnswerSink {
   clientGone(): void {
     this.#clientGone = true;
     const { passed, attempt, body } = this.#options;
-    if (this.#phase === 'flushing' || this.#phase === 'tunnel') this.#end(() => this.#tell('client-gone'));
+    if (this.#phase === 'flushing' || this.#phase === 'tunnel') this.#tell('client-gone');
     else if (this.#phase === 'answering') {
       if (passed.hold === 'none' || !body.complete) this.fail('client-gone');
       else attempt.readOn();
@@ -149,12 +149,13 @@ export class Delivery implements AnswerListener, AnswerSink {
 
   /** Ends it by an answer of our own, or, where bytes have left, by a cut that the client can see (rules 11). */
   fail(reason: CloseReason): void {
-    this.#end(() => {
-      const { listener, attempt } = this.#options;
-      attempt.destroy();
-      if (!this.#answer.headLeft) listener.undelivered(this.#clientGone ? 'client-gone' : reason);
-      else listener.cut(this.#answer.endsWithConnection ? 'reset' : 'cut', this.#clientGone ? 'client-gone' : reason);
-    });
+    if (this.#phase === 'over') return;
+    this.#phase = 'over';
+    const { listener, attempt } = this.#options;
+    const why = this.#clientGone ? 'client-gone' : reason;
+    attempt.destroy();
+    if (this.#answer.headLeft) listener.cut(this.#answer.endsWithConnection ? 'reset' : 'cut', why);
+    else listener.undelivered(why);
   }
 
   /** Ends it without a word: the exchange is ended from outside. */
@@ -245,10 +246,12 @@ export class Delivery implements AnswerListener, AnswerSink {
   }
 
   #flushed(): void {
-    if (this.#phase === 'flushing') this.#end(() => this.#tell(undefined));
+    if (this.#phase === 'flushing') this.#tell(undefined);
   }
 
   #tell(reason: CloseReason | undefined): void {
+    if (this.#phase === 'over') return;
+    this.#phase = 'over';
     const next = reason !== undefined ? 'cut' : this.#keepAlive ? 'next' : 'close';
     this.#options.listener.delivered(next, reason);
   }
@@ -263,7 +266,9 @@ export class Delivery implements AnswerListener, AnswerSink {
       fault: (error) => listener.fault(error),
       ended: (reason, bytes) => {
         this.#bytes += bytes;
-        this.#end(() => listener.delivered(reason === undefined ? 'close' : 'reset', reason));
+        if (this.#phase === 'over') return;
+        this.#phase = 'over';
+        listener.delivered(reason === undefined ? 'close' : 'reset', reason);
       },
     });
     tunnel.start(this.#early);
@@ -293,11 +298,5 @@ export class Delivery implements AnswerListener, AnswerSink {
     if (room || this.#phase !== 'answering') return;
     attempt.pause();
     client.deadline.set(context.timeouts.bodyIdleMs);
-  }
-
-  #end(tell: () => void): void {
-    if (this.#phase === 'over') return;
-    this.#phase = 'over';
-    tell();
   }
 }

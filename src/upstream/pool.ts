@@ -86,8 +86,9 @@ export class UpstreamPool implements ConnectionOwner {
     }
     connection.setUser(undefined);
     connection.reused = true;
-    connection.idleSinceMs = this.#clock.monotonicMs();
-    connection.deadline.set(this.#idleMs);
+    const nowMs = this.#clock.monotonicMs();
+    connection.idleSinceMs = nowMs;
+    connection.deadline.set(this.#idleMs, nowMs);
     idle.push(connection);
     this.#idleCount++;
   }
