@@ -15,7 +15,7 @@ import { type ClientFraming, forwardResponseHead } from '../http1/forward-respon
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { Verdict } from '../sessions/stay.ts';
-import { acceptsConnection } from '../upstream/dial.ts';
+import { Dial } from '../upstream/dial.ts';
 import { Answer, type AnswerSink } from './answer.ts';
 import type { AnswerListener, Attempt } from './attempt.ts';
 import type { ClientNext, ClientSide } from './client-side.ts';
@@ -60,6 +60,8 @@ export class Delivery implements AnswerListener, AnswerSink {
   #clientGone = false;
   /** The answer's end was the application's. */
   #died = false;
+  /** Open from the end of a close-delimited answer to its verdict: whether the application still lives. */
+  #dial: Dial | undefined;
   #keepAlive = false;
   #bytes = 0;
 
@@ -154,6 +156,7 @@ export class Delivery implements AnswerListener, AnswerSink {
     const { listener, attempt } = this.#options;
     const why = this.#clientGone ? 'client-gone' : reason;
     attempt.destroy();
+    this.#dial?.close();
     if (this.#answer.headLeft) listener.cut(this.#answer.endsWithConnection ? 'reset' : 'cut', why);
     else listener.undelivered(why);
   }
@@ -161,6 +164,7 @@ export class Delivery implements AnswerListener, AnswerSink {
   /** Ends it without a word: the exchange is ended from outside. */
   stop(): void {
     this.#phase = 'over';
+    this.#dial?.close();
   }
 
   #read(bytes: Buffer, from: number): void {
@@ -185,7 +189,7 @@ export class Delivery implements AnswerListener, AnswerSink {
         listener.fault(error);
       }
     };
-    acceptsConnection(address, { timeoutMs, clock: context.clock, done });
+    this.#dial = new Dial(address, { timeoutMs, clock: context.clock, done });
   }
 
   /** @param surplus the pod sent more than its answer, which nobody asked for */
@@ -225,7 +229,10 @@ export class Delivery implements AnswerListener, AnswerSink {
 
   #settled(verdict: Verdict): void {
     if (this.#phase !== 'settling') return;
+    if (this.#dial?.isOpen === false) this.#died = true;
+    this.#dial?.close();
     if (verdict.kind === 'refuse') this.fail(verdict.reason);
+    else if (this.#died) this.fail('application-died');
     else if (this.#clientGone) this.fail('client-gone');
     else {
       this.#fenced = verdict.fencedByLogout === true;

@@ -145,6 +145,10 @@ class SidecarPlan implements Plan {
     return { kind: 'pass', hold: this.#hold(head, change), fields: this.#servedBy() };
   }
 
+  fences(setCookie: string): boolean {
+    return this.#options.codec.fromAnswer([setCookie], this.#options.clock.nowMs()).kind !== 'none';
+  }
+
   settle(): Verdict | Promise<Verdict> {
     this.#settled = true;
     return this.#stay?.settle() ?? { kind: 'leave' };

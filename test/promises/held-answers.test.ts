@@ -208,6 +208,20 @@ test('a killed application is not taken for one that has finished', async (t) =>
   assert.deepEqual(role.ends, [{ reason: 'application-died', status: 200, sent: true, answerComplete: false }]);
 });
 
+test('nor is one whose listener closes only after its connections, as long as the answer waits', async (t) => {
+  const { client, peer, pod, role, under, complete } = await held(t);
+  peer.send('HTTP/1.1 200 OK\r\n\r\nhel');
+  await client.reads(`${chunkedHead}3\r\nhel\r\n`);
+  peer.socket.end();
+  await complete();
+  pod.kill();
+  await under.quiet();
+  role.settleAll();
+  await client.over();
+  assert.equal(client.received, '');
+  assert.equal((await under.line()).reason, 'application-died');
+});
+
 test('an application that dies in the middle of a framed answer is 502 while the head waits, else a cut', async (t) => {
   const waiting = await held(t, { hold: 'head' });
   waiting.peer.send(`${lengthHead}hel`);
