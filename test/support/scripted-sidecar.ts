@@ -22,6 +22,8 @@ export interface ScriptedAnswer {
   readonly status?: number;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string;
+  /** The rest of the body, when the test has it. */
+  readonly more?: Promise<string>;
 }
 
 export const testSecrets: Secrets = [Buffer.from('a store key of the tests, 32 byte')];
@@ -62,9 +64,13 @@ export class ScriptedSidecar {
       }
       const seen = { method, target, headers };
       this.requests.push(seen);
-      const { status = 200, headers: fields = {}, body = this.name } = this.answer(seen);
+      const { status = 200, headers: fields = {}, body = this.name, more } = this.answer(seen);
       response.writeHead(status, fields);
-      response.end(body);
+      if (more === undefined) response.end(body);
+      else {
+        response.write(body);
+        void more.then((rest) => response.end(rest));
+      }
     });
   }
 
