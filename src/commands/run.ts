@@ -62,7 +62,13 @@ async function start(config: Config, parts: ProcessParts, lifecycle: Lifecycle):
   const { log, metrics } = parts;
   const role = await createRole(config, parts);
   lifecycle.add({ name: 'connections', boundMs: closeBoundMs, stop: () => role.close() });
-  const windows = await openAdmin({ admin: config.admin, probes: config.probes, window: role.window, metrics, log });
+  const { admin, probes } = config;
+  const windows = await openAdmin({ admin, probes, window: role.window, metrics, log }).catch((error: unknown) => {
+    // A place that was asked for and can't be had: starting again would not help (rules 37).
+    throw error instanceof HoldfastError
+      ? new HoldfastError('bad-configuration', error.message, { cause: error })
+      : error;
+  });
   lifecycle.add({
     name: 'admin',
     boundMs: closeBoundMs,

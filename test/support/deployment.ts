@@ -174,12 +174,15 @@ class HoldfastProcess {
 
   /** Starts the process and does not wait for anything. */
   async launch(): Promise<void> {
-    const file = join(this.#place.folder, `${this.#name}.json`);
-    await writeFile(file, JSON.stringify(this.#configuration, undefined, 2));
-    const cli = join(repositoryRoot, 'src/cli.ts');
-    this.#process = this.#place.processes.start(this.#name, [nodeProgram, cli, 'run', '--config', file], {
-      env: secrets,
-    });
+    await writeFile(this.#file, JSON.stringify(this.#configuration, undefined, 2));
+    this.#process = this.#holdfast(this.#name, ['run']);
+  }
+
+  /** Runs another command with this process's configuration file, to its end. */
+  async command(...words: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }> {
+    const process = this.#holdfast(`${this.#name} ${words.join(' ')}`, words);
+    const { code } = await process.ended;
+    return { code, output: process.output };
   }
 
   async isReady(): Promise<boolean> {
@@ -190,6 +193,15 @@ class HoldfastProcess {
   async probe(path: string): Promise<{ readonly status: number; readonly text: string }> {
     const answer = await request(`http://127.0.0.1:${this.#probesPort}${path}`);
     return { status: answer.statusCode, text: await answer.body.text() };
+  }
+
+  get #file(): string {
+    return join(this.#place.folder, `${this.#name}.json`);
+  }
+
+  #holdfast(name: string, words: readonly string[]): RunningProcess {
+    const cli = join(repositoryRoot, 'src/cli.ts');
+    return this.#place.processes.start(name, [nodeProgram, cli, ...words, '--config', this.#file], { env: secrets });
   }
 }
 

@@ -1,0 +1,260 @@
+/** `holdfast run` from its start to its end: both roles as real processes, with real Redis and PHP. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+
+import { deploy, type DeployedGateway, type DeployedPod, type Deployment } from '../support/deployment.ts';
+import { nodeProgram, Processes, type RunningProcess, repositoryRoot } from '../support/processes.ts';
+import { until } from '../support/until.ts';
+
+/** `holdfast run` with this configuration. */
+function run(t: TestContext, configuration: object): RunningProcess {
+  const processes = new Processes();
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-run-'));
+  t.after(async () => {
+    await processes.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const file = join(folder, 'holdfast.json');
+  writeFileSync(file, JSON.stringify(configuration));
+  const cli = join(repositoryRoot, 'src/cli.ts');
+  return processes.start('holdfast', [nodeProgram, cli, 'run', '--config', file]);
+}
+
+const gatewayAlone = {
+  listen: '127.0.0.1:0',
+  admin: 'off',
+  session: { preset: 'php' },
+  store: { key: 'a store key of the tests, 32 byte' },
+  pods: { static: ['pod-a=127.0.0.1:1'], sidecars: false },
+  timeouts: { drain: '5s', drainDelay: '0s' },
+};
+
+/** A port that somebody else has. */
+async function takenPort(t: TestContext): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** Waits until this many exchanges are in flight. */
+function inFlight(process: DeployedGateway | DeployedPod['sidecar'], count: number): Promise<unknown> {
+  return until(`${count} in flight`, async () =>
+    (await process.probe('/metrics')).text.includes(`\nholdfast_exchanges ${count}\n`),
+  );
+}
+
+function onePod(t: TestContext, over: Partial<Parameters<typeof deploy>[1]> = {}): Promise<Deployment> {
+  return deploy(t, { application: 'plain-php', pods: 1, ...over });
+}
+
+test('everything that is wrong with the configuration is told at once, each with its key, and ends with 1', async (t) => {
+  const process = run(t, { role: 'sidecar', listen: 'nowhere', timeouts: { head: 'soon' }, sessions: { maxbytes: 1 } });
+  assert.deepEqual(await process.ended, { code: 1, signal: null });
+  for (const key of ['listen', 'timeouts.head', 'sessions.maxbytes', 'application', 'pod.name', 'store.key']) {
+    assert.match(process.output, new RegExp(`^ {2}${key.replace('.', '\\.')}: `, 'm'), key);
+  }
+});
+
+test('a listening address that is taken ends with 2 and says which', async (t) => {
+  const port = await takenPort(t);
+  const process = run(t, { ...gatewayAlone, listen: `127.0.0.1:${port}` });
+  assert.deepEqual(await process.ended, { code: 2, signal: null });
+  assert.match(process.output, new RegExp(`127\\.0\\.0\\.1:${port}.*EADDRINUSE`));
+});
+
+test('an admin address that was asked for and is taken ends with 1', async (t) => {
+  const port = await takenPort(t);
+  const process = run(t, { ...gatewayAlone, admin: `127.0.0.1:${port}` });
+  assert.deepEqual(await process.ended, { code: 1, signal: null });
+  assert.match(process.output, new RegExp(`admin 127\\.0\\.0\\.1:${port}`));
+});
+
+test('SIGTERM and SIGINT end a process that has nothing to do with 0', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const process = run(t, gatewayAlone);
+    await process.ready('listens', () => process.output.includes('gateway listens'));
+    assert.deepEqual(await process.kill(signal), { code: 0, signal: null }, signal);
+    assert.match(process.output, /"stopped"/);
+    assert.doesNotMatch(process.output, /"level":"(?:warn|error)"/);
+  }
+});
+
+test('SIGHUP does not end a server', async (t) => {
+  const process = run(t, gatewayAlone);
+  await process.ready('listens', () => process.output.includes('gateway listens'));
+  process.signal('SIGHUP');
+  assert.deepEqual(await process.kill('SIGTERM'), { code: 0, signal: null });
+});
+
+test('a gateway at SIGTERM finishes what is in flight, says so to the kubelet meanwhile, and ends with 0', async (t) => {
+  const { gateways, pods, ...deployment } = await withBrowser(t, {
+    gateway: { timeouts: { drain: '20s', drainDelay: '1s' } },
+  });
+  const gateway = gateways[0]!;
+  const slow = deployment.browser.text('/slow?ms=2000');
+  await inFlight(gateway, 1);
+  gateway.process.signal('SIGTERM');
+  await until('it is not ready any more', async () => (await gateway.probe('/readyz')).text.includes('draining'));
+  assert.equal((await gateway.probe('/livez')).status, 200);
+  const late = await deployment.second.get('/get');
+  assert.deepEqual([late.status, late.headers['connection']], [200, 'close'], 'who has not heard of it yet is served');
+  assert.equal(await slow, '2');
+  assert.deepEqual(await gateway.process.ended, { code: 0, signal: null });
+  assert.equal(pods.length, 2);
+});
+
+test('a sidecar at SIGTERM finishes what is in flight, stores it, gives it back, and ends with 0', async (t) => {
+  const { pods, browser, gateways } = await withBrowser(t, { sidecar: { timeouts: { drain: '20s' } } });
+  const slow = browser.text('/slow?ms=1500');
+  await until('it is on its way', async () => (await busyPod(pods)) !== undefined);
+  const pod = (await busyPod(pods))!;
+  pod.sidecar.process.signal('SIGTERM');
+  assert.equal(await slow, '2');
+  assert.deepEqual(await pod.sidecar.process.ended, { code: 0, signal: null });
+  await pod.kill();
+  assert.equal(await browser.number('/inc'), 3, 'from the other pod');
+  assert.equal(gateways[0]!.accessLines('/inc').at(-1)?.['status'], 200);
+});
+
+test('a second signal ends at once: what is in flight is cut', async (t) => {
+  for (const role of ['gateway', 'sidecar'] as const) {
+    const timeouts = { timeouts: { drain: '600s', drainDelay: '0s' } };
+    const { pods, browser, gateways } = await withBrowser(t, { gateway: timeouts, sidecar: timeouts, pods: 1 });
+    const process = role === 'gateway' ? gateways[0]! : pods[0]!.sidecar;
+    const slow = browser.text('/slow?ms=60000').catch((error: unknown) => error);
+    await inFlight(process, 1);
+    process.process.signal('SIGTERM');
+    await process.process.ready('drains', () => process.process.output.includes('"stopping"'));
+    process.process.signal('SIGTERM');
+    assert.deepEqual(await process.process.ended, { code: 0, signal: null }, role);
+    assert.match(process.process.output, /"stopping at once"/);
+    assert.ok((await slow) instanceof Error);
+  }
+});
+
+test('a sidecar waits for its session directory, says so at /startz, and starts when it is there', async (t) => {
+  const { pods } = await onePod(t, { gateways: 0 });
+  const { sidecar } = pods[0]!;
+  await sidecar.process.kill('SIGTERM');
+  const directory = join(pods[0]!.sessions, 'later');
+  sidecar.configure({ sessions: { directory } });
+  await sidecar.launch();
+  await sidecar.process.ready('answers', async () => (await sidecar.probe('/livez')).status === 200);
+  for (const path of ['/startz', '/readyz']) {
+    const { status, text } = await sidecar.probe(path);
+    assert.equal(status, 503);
+    assert.ok(text.includes(directory), text);
+  }
+  assert.match((await sidecar.probe('/metrics')).text, /^holdfast_sessions_known 0$/m);
+  mkdirSync(directory);
+  await sidecar.process.ready('is ready', () => sidecar.isReady());
+  assert.equal((await sidecar.probe('/startz')).status, 200);
+});
+
+test('a sidecar that still waits for its directory ends with 0', async (t) => {
+  const { pods } = await onePod(t, { gateways: 0 });
+  const { sidecar } = pods[0]!;
+  await sidecar.process.kill('SIGTERM');
+  sidecar.configure({ sessions: { directory: join(pods[0]!.sessions, 'never') } });
+  await sidecar.launch();
+  await sidecar.process.ready('waits', () => sidecar.process.output.includes('waiting for the session directory'));
+  assert.deepEqual(await sidecar.process.kill('SIGTERM'), { code: 0, signal: null });
+});
+
+test('without Redis at the start a sidecar is ready all the same, degraded, and recovers when Redis comes', async (t) => {
+  const deployment = await onePod(t, { redis: false });
+  const { sidecar } = deployment.pods[0]!;
+  assert.equal((await sidecar.probe('/startz')).status, 200);
+  assert.match((await sidecar.probe('/readyz')).text, /degraded/);
+  const browser = deployment.browser();
+  assert.deepEqual([await browser.number('/inc'), await browser.number('/inc')], [1, 2]);
+  await deployment.redis.start();
+  await until('the store is up', async () => (await sidecar.probe('/readyz')).text.includes('ready'));
+  await until('not degraded', async () => !(await sidecar.probe('/readyz')).text.includes('degraded'));
+  assert.equal(await browser.number('/inc'), 3);
+});
+
+test('a sidecar whose application is gone says so and is ready again when it is back', async (t) => {
+  const { pods } = await onePod(t, { gateways: 0 });
+  const pod = pods[0]!;
+  await pod.applicationProcess.kill('SIGKILL');
+  await until('noticed', async () => (await pod.sidecar.probe('/readyz')).text.includes('application'));
+  assert.equal((await pod.sidecar.probe('/readyz')).status, 503);
+  assert.equal((await pod.sidecar.probe('/livez')).status, 200);
+  await pod.startApplication();
+  await until('ready', () => pod.sidecar.isReady());
+});
+
+test('holdfast drain: owned sessions are stored and given up, and the SIGTERM that follows ends with 0', async (t) => {
+  const { pods, browser } = await withBrowser(t, { gateway: { health: { interval: '200ms' } } });
+  const [first] = await owners(pods, browser);
+  const { sidecar } = first!;
+  const { code, output } = await sidecar.command('drain');
+  assert.deepEqual([code, output], [0, 'drained\n']);
+  assert.match((await sidecar.probe('/readyz')).text, /draining/);
+  assert.equal(await browser.number('/inc'), 2);
+  const [now] = await owners(pods, browser);
+  assert.notEqual(now!.name, first!.name, 'it has left');
+  assert.deepEqual(await sidecar.process.kill('SIGTERM'), { code: 0, signal: null });
+  assert.equal(await browser.number('/inc'), 3);
+});
+
+test('a pod that comes back with another uid takes its sessions up again, with a gateway and without', async (t) => {
+  const deployment = await onePod(t);
+  const browser = deployment.browser();
+  assert.deepEqual([await browser.number('/inc'), await browser.number('/inc')], [1, 2]);
+  const { sidecar, name, dataPort } = deployment.pods[0]!;
+  const changed = async (uid: string): Promise<void> => {
+    await sidecar.process.kill('SIGKILL');
+    sidecar.configure({ pod: { name, uid } });
+    await sidecar.start();
+  };
+  await changed('second');
+  await until('counts on', async () => (await browser.get('/get')).text === '2');
+  assert.equal(await browser.number('/inc'), 3);
+  await changed('third');
+  browser.origin = `http://127.0.0.1:${dataPort}`;
+  assert.equal(await browser.number('/inc'), 4, 'the owner of before had this very address');
+});
+
+interface WithBrowser extends Pick<Deployment, 'pods' | 'gateways'> {
+  /** Has a session that has counted to 1. */
+  readonly browser: ReturnType<Deployment['browser']>;
+  readonly second: ReturnType<Deployment['browser']>;
+}
+
+async function withBrowser(t: TestContext, over: Partial<Parameters<typeof deploy>[1]> = {}): Promise<WithBrowser> {
+  const deployment = await deploy(t, { application: 'plain-php', pods: 2, ...over });
+  const browser = deployment.browser({ timeoutMs: 30_000 });
+  assert.equal(await browser.number('/inc'), 1);
+  const second = deployment.browser();
+  return { pods: deployment.pods, gateways: deployment.gateways, browser, second };
+}
+
+async function busyPod(pods: readonly DeployedPod[]): Promise<DeployedPod | undefined> {
+  for (const pod of pods) {
+    if ((await pod.sidecar.probe('/metrics')).text.includes('\nholdfast_exchanges 1\n')) return pod;
+  }
+  return undefined;
+}
+
+/** The pods whose store record says that they own the browser's session. */
+async function owners(
+  pods: readonly DeployedPod[],
+  browser: ReturnType<Deployment['browser']>,
+): Promise<readonly DeployedPod[]> {
+  const answers = await Promise.all(
+    pods.map(async (pod) => {
+      const { output } = await pod.sidecar.command('where', browser.jar.get('PHPSESSID')!, '--json');
+      return (JSON.parse(output) as { pod: string | null }).pod;
+    }),
+  );
+  return pods.filter(({ name }) => answers.includes(name));
+}
