@@ -38,6 +38,12 @@ export interface SidecarParts extends ProcessParts {
   readonly wrapGate?: (gate: SessionGate, directory: SessionDirectory) => SessionGate;
 }
 
+/**
+ * A gateway asks its pods every `health.interval` (2 s) and sends nothing more to one that drains. Until then its
+ * requests are still answered, or told to go elsewhere: a connection that closes under a request could have been
+ * the application's own end, and such a request may not be sent again.
+ */
+const gatewaysLearnMs = 2500;
 /** How often a session directory that can't be used yet is tried again. */
 const directoryRetryMs = 500;
 /** At the very end, for the sessions that were busy until then; all of the time after a drain (rules 34). */
@@ -147,11 +153,15 @@ class Sidecar implements RunningRole {
     if (this.#assembled === undefined) return;
     const { keeper, proxy, role } = this.#assembled;
     const { clock } = this.#parts;
-    const wholeMs = role.closing ? stopBoundMs : this.#config.timeouts.drainMs;
+    const { drainMs, drainDelayMs } = this.#config.timeouts;
+    const isAnnounced = role.closing;
+    const wholeMs = isAnnounced ? stopBoundMs : drainMs;
     const stopMs = Math.min(stopBoundMs, wholeMs / 2);
     const servedUntilMs = clock.monotonicMs() + wholeMs - stopMs;
     await Promise.race([this.#letGo(), delay(clock, wholeMs - stopMs)]);
-    await proxy.drain({ boundMs: Math.max(0, servedUntilMs - clock.monotonicMs()) });
+    const leftMs = Math.max(0, servedUntilMs - clock.monotonicMs());
+    const delayMs = isAnnounced ? 0 : Math.min(drainDelayMs, gatewaysLearnMs, leftMs);
+    await proxy.drain({ delayMs, boundMs: leftMs - delayMs });
     await keeper.stop(stopMs);
   }
 
@@ -204,8 +214,7 @@ class Sidecar implements RunningRole {
     const proxy = createProxy({
       role,
       listen,
-      // Nobody has to learn that a sidecar goes away: its gateways ask the next pod, and Kubernetes knows already.
-      timeouts: { ...timeouts, drainDelayMs: 0 },
+      timeouts,
       limits,
       trustedProxies,
       clock,

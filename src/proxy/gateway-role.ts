@@ -196,6 +196,7 @@ class GatewayPlan implements Plan {
     if (pod !== undefined) {
       pod.load.inFlight--;
       this.#pick = undefined;
+      if (failure?.unsent?.startsWith('draining') === true) this.#options.watch.doubted(pod);
       // Its sidecar refused to connect, or has lost its application.
       if (failure?.unsent === undefined || failure.unsent.startsWith('upstream-')) this.#options.watch.refused(pod);
     }
