@@ -162,6 +162,11 @@ class HoldfastProcess {
     return this.#process;
   }
 
+  /** The place of its admin window, as configured. */
+  get admin(): unknown {
+    return this.#configuration['admin'];
+  }
+
   /** Merges over the configuration file of the next start. */
   configure(settings: Settings): void {
     this.#configuration = merge(this.#configuration, settings);
