@@ -1,6 +1,6 @@
 /**
  * Where a body ends in the bytes (RFC 9112 sections 6 and 7), piece by piece, and from where on the bytes may be
- * its end mark: what has to be held back while nobody may believe that the message is complete (rules.md 8).
+ * its end mark: what has to be held back while nobody may believe that the message is complete (rules 8).
  *
  * Must not know heads or sockets, and keeps no bytes. Every byte of a chunked body's frame is checked before it may
  * be passed on; data is only counted.

@@ -89,7 +89,7 @@ function valuesOf(fields: readonly Field[], wanted: number): string {
   return values;
 }
 
-/** The request's own id, where exactly one came and it is short and plain (rules.md 38). */
+/** The request's own id, where exactly one came and it is short and plain (rules 38). */
 function believedId(fields: readonly Field[], seen: number): string | undefined {
   if ((seen & trait.requestId) === 0) return undefined;
   const ids = fields.filter(({ traits = 0 }) => (traits & trait.requestId) !== 0);
