@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Secrets } from '../base/keyring.ts';
 import { findCookie, someCookie, withoutCookie } from './cookie-line.ts';
+import { ownText } from './own-text.ts';
 import { PinSigner, type PinClaim } from './pin-token.ts';
 import type { CookieChange, SessionId } from './session-codec.ts';
 import { cookieLife, hasAttribute, withoutLife } from './set-cookie.ts';
@@ -68,7 +69,9 @@ const invalidPin: PinReading = { kind: 'invalid' };
 const expiredPin: PinReading = { kind: 'expired' };
 
 interface Issued {
+  /** The pod's name and uid, not their digest: what is compared for each answer. */
   readonly pod: string;
+  readonly uid: string;
   readonly epoch: number;
   readonly minute: number;
   readonly lifetimeSeconds: number | undefined;
@@ -207,22 +210,30 @@ export class PinCookies {
     { pod, epoch = 0, nowMs }: PinAsk,
     like: { readonly attributes: string; readonly lifetimeSeconds: number | undefined },
   ): string {
-    const [podDigest] = this.podDigests(pod.name, pod.uid);
     const minute = Math.floor(nowMs / 60_000);
     const { lifetimeSeconds } = like;
     let issued = this.#issued.get(session);
     if (
       issued?.minute !== minute ||
-      issued.pod !== podDigest ||
+      issued.pod !== pod.name ||
+      issued.uid !== pod.uid ||
       issued.epoch !== epoch ||
       issued.lifetimeSeconds !== lifetimeSeconds
     ) {
+      const [podDigest] = this.podDigests(pod.name, pod.uid);
       const [sessionDigest] = this.#sessionDigests(session);
       const issuedSeconds = minute * 60;
       // The minute that is rounded away is given back, so that the grace is never less than it says.
       const expiresSeconds = lifetimeSeconds === undefined ? 0 : issuedSeconds + 60 + lifetimeSeconds + graceSeconds;
       const claim = { pod: podDigest, session: sessionDigest, epoch, issuedSeconds, expiresSeconds };
-      issued = { pod: podDigest, epoch, minute, lifetimeSeconds, token: this.#signer.write(claim) };
+      issued = {
+        pod: ownText(pod.name),
+        uid: ownText(pod.uid),
+        epoch,
+        minute,
+        lifetimeSeconds,
+        token: this.#signer.write(claim),
+      };
       this.#issued.set(session, issued);
     }
     return `${this.#name}=${issued.token}${this.#suffixOf(like.attributes)}`;

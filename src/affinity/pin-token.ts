@@ -9,9 +9,9 @@
  * Must not know cookies, pods or requests.
  */
 
-import { LRUCache } from 'lru-cache';
 import { Signer, type Secrets } from '../base/keyring.ts';
 import { ownText } from './own-text.ts';
+import { RecentTexts } from './recent-texts.ts';
 
 export interface PinClaim {
   /** Digest of the pod's name and uid. */
@@ -33,7 +33,7 @@ const claimLength = 1 + 2 * digestLength + timesLength;
 const tokenLength = claimLength + 32;
 
 /** Verified texts and digests remembered, about 400 bytes each. */
-const rememberedMaxDefault = 20_000;
+const rememberedMaxDefault = 32_768;
 
 export interface PinSignerOptions {
   /** The first signs, all verify. */
@@ -48,13 +48,13 @@ export class PinSigner {
   readonly #signer: Signer;
   /** One for each key: a digest made with any of them is recognised. */
   readonly #digesters: readonly Signer[];
-  readonly #verified: LRUCache<string, PinClaim>;
+  readonly #verified: RecentTexts<PinClaim>;
 
   constructor(options: PinSignerOptions) {
     this.#application = options.application;
     this.#signer = new Signer(options.secrets, 'pin');
     this.#digesters = options.secrets.map((secret) => new Signer([secret], 'pin'));
-    this.#verified = new LRUCache({ max: options.rememberedMax ?? rememberedMaxDefault });
+    this.#verified = new RecentTexts(options.rememberedMax ?? rememberedMaxDefault);
   }
 
   /** A pod's digests, one for each key; the first is the one that new pins bear. */
@@ -93,7 +93,7 @@ export class PinSigner {
       issuedSeconds: times.readUIntBE(7, 5),
       expiresSeconds: times.readUIntBE(12, 6),
     };
-    this.#verified.set(ownText(token), claim);
+    this.#verified.set(token, claim);
     return claim;
   }
 

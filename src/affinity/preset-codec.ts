@@ -5,17 +5,17 @@
  * Must not know pods, files or the store, nor the details of any framework (session-id/).
  */
 
-import { LRUCache } from 'lru-cache';
 import { CookieWatch, sessionCookieOfAnswer, sessionCookieOfRequest, type CookieNotice } from './cookie-choice.ts';
 import { findCookie } from './cookie-line.ts';
 import { ownText } from './own-text.ts';
+import { RecentTexts } from './recent-texts.ts';
 import type { CookieChange, Preset, SessionCodec, SessionId } from './session-codec.ts';
 import type { SessionIdDecoder } from './session-id/decoder.ts';
 import { defaultCookie, presetDecoder } from './session-id/presets.ts';
-import { cookieLife, setCookieOf, type SetCookie } from './set-cookie.ts';
+import { lifeAt, readLifetime, setCookieOf, type Lifetime, type SetCookie } from './set-cookie.ts';
 
 /** Values remembered, about 600 bytes each with Laravel. */
-const decodedMaxDefault = 10_000;
+const decodedMaxDefault = 16_384;
 
 const noChange: CookieChange = { kind: 'none' };
 
@@ -38,15 +38,17 @@ export function createSessionCodec(options: PresetCodecOptions): SessionCodec {
 class PresetCodec implements SessionCodec {
   readonly preset: Preset;
   readonly #decoder: SessionIdDecoder;
-  readonly #decoded: LRUCache<string, SessionId>;
+  readonly #decoded: RecentTexts<SessionId>;
   readonly #notice: (notice: CookieNotice) => void;
   readonly #watch: CookieWatch | undefined;
   #cookieName: string | undefined;
+  /** Of the last answer: those of one second have the same attributes. */
+  #lifetime: { readonly attributes: string; readonly read: Lifetime } = { attributes: '', read: readLifetime('') };
 
   constructor(options: PresetCodecOptions) {
     this.preset = options.preset;
     this.#decoder = presetDecoder(options.preset, options);
-    this.#decoded = new LRUCache({ max: options.decodedMax ?? decodedMaxDefault });
+    this.#decoded = new RecentTexts(options.decodedMax ?? decodedMaxDefault);
     this.#notice = options.notice ?? (() => undefined);
     this.#cookieName = options.cookie ?? defaultCookie(options.preset);
     // Only an encrypted value shows by itself that it is a session.
@@ -67,7 +69,7 @@ class PresetCodec implements SessionCodec {
     return value === undefined || value === '' ? undefined : this.#decode(value, name);
   }
 
-  fromAnswer(setCookies: readonly string[], nowMs: number): CookieChange {
+  fromAnswer(setCookies: readonly string[], nowMs: number, known?: SessionId): CookieChange {
     if (setCookies.length === 0) return noChange;
     const name = this.#cookieName ?? this.#choose(sessionCookieOfAnswer(setCookies, this.#decoder));
     if (name === undefined) return noChange;
@@ -75,17 +77,28 @@ class PresetCodec implements SessionCodec {
       const cookie = setCookieOf(setCookies[index]!, name);
       if (cookie === undefined) continue;
       this.#watch?.seen();
-      return this.#change(cookie, name, nowMs);
+      return this.#change(cookie, name, { nowMs, known });
     }
     this.#watch?.missed(setCookies);
     return noChange;
   }
 
-  #change({ value, attributes }: SetCookie, name: string, nowMs: number): CookieChange {
-    const { ended, lifetimeSeconds } = cookieLife(attributes, nowMs);
+  #change(
+    { value, attributes }: SetCookie,
+    name: string,
+    { nowMs, known }: { readonly nowMs: number; readonly known: SessionId | undefined },
+  ): CookieChange {
+    const { ended, lifetimeSeconds } = lifeAt(this.#lifetimeOf(attributes), nowMs);
     if (value === '' || value === '""' || ended) return { kind: 'ended', attributes };
-    const session = this.#decode(value, name);
+    const session = this.#decodeNew(value, name, known);
     return session === undefined ? noChange : { kind: 'set', session, attributes, lifetimeSeconds };
+  }
+
+  #lifetimeOf(attributes: string): Lifetime {
+    if (this.#lifetime.attributes !== attributes) {
+      this.#lifetime = { attributes: ownText(attributes), read: readLifetime(attributes) };
+    }
+    return this.#lifetime.read;
   }
 
   #choose(name: string | undefined): string | undefined {
@@ -96,12 +109,15 @@ class PresetCodec implements SessionCodec {
   }
 
   #decode(value: string, name: string): SessionId | undefined {
-    const known = this.#decoded.get(value);
-    if (known !== undefined) return known;
+    return this.#decoded.get(value) ?? this.#decodeNew(value, name, undefined);
+  }
+
+  /** Not asked of the memory: an application that encrypts does not send the same text twice. */
+  #decodeNew(value: string, name: string, known: SessionId | undefined): SessionId | undefined {
     const id = this.#decoder.decode(value, name)?.id;
     if (id === undefined) return undefined;
-    const own = ownText(id) as SessionId;
-    this.#decoded.set(ownText(value), own);
+    const own = id === known ? known : (ownText(id) as SessionId);
+    this.#decoded.set(value, own);
     return own;
   }
 }

@@ -40,6 +40,9 @@ export interface SessionCodec {
   readonly cookieName: string | undefined;
   /** The session that a Cookie field value (all lines joined with "; ") names; undefined: none that is valid. */
   fromRequest(cookie: string | undefined): SessionId | undefined;
-  /** `setCookies`: the values of all Set-Cookie lines, in order. `nowMs`: wall clock, for Expires. */
-  fromAnswer(setCookies: readonly string[], nowMs: number): CookieChange;
+  /**
+   * `setCookies`: the values of all Set-Cookie lines, in order. `nowMs`: wall clock, for Expires. `known`: the
+   * request's session; where the answer names the same, this very text is the change's, so that tables know it.
+   */
+  fromAnswer(setCookies: readonly string[], nowMs: number, known?: SessionId): CookieChange;
 }

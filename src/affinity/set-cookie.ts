@@ -39,12 +39,24 @@ function cutAt(line: string, equals: number): SetCookie {
     : { value: line.slice(equals + 1, end), attributes: line.slice(end + 1) };
 }
 
+/** What attributes say about a cookie's life, whatever the time is. */
+export interface Lifetime {
+  readonly maxAgeSeconds: number | undefined;
+  /** Expires, wall clock; undefined: none that can be read, or Max-Age goes before it. */
+  readonly untilMs: number | undefined;
+}
+
 /**
  * How long a cookie with these attributes lives. Max-Age goes before Expires, the last of each kind counts, and
  * one that can't be read counts as absent (RFC 6265 sections 5.2.1, 5.2.2, 5.3).
  * @param nowMs wall clock, for Expires.
  */
 export function cookieLife(attributes: string, nowMs: number): CookieLife {
+  return lifeAt(readLifetime(attributes), nowMs);
+}
+
+/** The first half of cookieLife, which costs most of it and does not depend on the time. */
+export function readLifetime(attributes: string): Lifetime {
   let maxAge: number | undefined;
   let expires: string | undefined;
   for (let start = 0; start < attributes.length;) {
@@ -57,11 +69,15 @@ export function cookieLife(attributes: string, nowMs: number): CookieLife {
     }
     start = end + 1;
   }
-  if (maxAge !== undefined) return lifeOf(maxAge);
-  const untilMs = expires === undefined ? NaN : Date.parse(expires);
-  return Number.isNaN(untilMs)
-    ? { ended: false, lifetimeSeconds: undefined }
-    : lifeOf(Math.floor((untilMs - nowMs) / 1000));
+  const untilMs = maxAge !== undefined || expires === undefined ? NaN : Date.parse(expires);
+  return { maxAgeSeconds: maxAge, untilMs: Number.isNaN(untilMs) ? undefined : untilMs };
+}
+
+/** @param nowMs wall clock, for Expires. */
+export function lifeAt({ maxAgeSeconds, untilMs }: Lifetime, nowMs: number): CookieLife {
+  const left = maxAgeSeconds ?? (untilMs === undefined ? undefined : Math.floor((untilMs - nowMs) / 1000));
+  if (left === undefined) return { ended: false, lifetimeSeconds: undefined };
+  return left <= 0 ? { ended: true, lifetimeSeconds: undefined } : { ended: false, lifetimeSeconds: left };
 }
 
 /** The attributes without Max-Age and Expires, the others byte for byte. */
@@ -115,10 +131,6 @@ function isNamed(attributes: string, start: number, name: { end: number; lower: 
 
 function seconds(text: string): number | undefined {
   return /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-function lifeOf(left: number): CookieLife {
-  return left <= 0 ? { ended: true, lifetimeSeconds: undefined } : { ended: false, lifetimeSeconds: left };
 }
 
 function isSpace(code: number): boolean {

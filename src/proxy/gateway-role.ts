@@ -245,7 +245,7 @@ class GatewayPlan implements Plan {
   ): Answered {
     const { codec, pins, table, lookup, clock } = this.#options;
     const nowMs = clock.nowMs();
-    const change = codec.fromAnswer(head.setCookies, nowMs);
+    const change = codec.fromAnswer(head.setCookies, nowMs, this.#session);
     const isSet = change.kind === 'set';
     // The sidecar pays no attention to this request's session (`sessions.ignore`): no pin either.
     if (sidecar === 'none' && (isSet || this.#session !== undefined)) return { kind: 'pass', hold: 'none', fields: [] };

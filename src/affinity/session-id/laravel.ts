@@ -10,28 +10,23 @@
  */
 
 import { createDecipheriv, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
-import { percentDecoded } from '../cookie-line.ts';
+import { AesCbc } from './aes-cbc.ts';
 import { alphanumerics, shapeOf, type SessionIdDecoder } from './decoder.ts';
+import { HmacSha256 } from './hmac-sha256.ts';
+import { laravelPayload, laravelValueLengthMax, type LaravelPayload } from './laravel-payload.ts';
 
 /** Session\Store::isValidId. */
 export const laravelShape = shapeOf(alphanumerics, { min: 40, max: 40 });
 
-/** A session's cookie has about 350 characters; other encrypted cookies may be longer, none of them is a session. */
-const valueLengthMax = 1024;
 const prefixLength = 41;
 
 interface LaravelKey {
   readonly key: KeyObject;
   readonly bits: 128 | 256;
+  readonly mac: HmacSha256;
+  readonly cbc: AesCbc;
   /** The prefix of the last cookie name asked for; there is one, or a few while the cookie is being looked for. */
   prefix: { readonly name: string; readonly text: Buffer } | undefined;
-}
-
-interface Payload {
-  readonly iv: string;
-  readonly value: string;
-  readonly mac: string;
-  readonly tag: string;
 }
 
 /**
@@ -45,13 +40,11 @@ export function laravelKeyBytes(text: string): Buffer | undefined {
 
 /** @param keyBytes APP_KEY and previous keys, 16 or 32 bytes each. */
 export function laravelDecoder(keyBytes: readonly Buffer[]): SessionIdDecoder {
-  const keys = keyBytes.map((bytes): LaravelKey => {
-    return { key: createSecretKey(bytes), bits: bytes.length === 16 ? 128 : 256, prefix: undefined };
-  });
+  const keys = keyBytes.map(laravelKey);
   return {
     reader: 'php',
     decode(value, cookieName) {
-      const payload = payloadOf(value);
+      const payload = laravelPayload(value);
       if (payload === undefined) return undefined;
       for (const key of keys) {
         const clear = decrypted(payload, key);
@@ -62,49 +55,42 @@ export function laravelDecoder(keyBytes: readonly Buffer[]): SessionIdDecoder {
   };
 }
 
-/** Base64 of `{"`: what every payload begins with, so that other cookies cost nothing. */
-const payloadStart = 'eyJ';
-
-function payloadOf(value: string): Payload | undefined {
-  if (!value.startsWith(payloadStart) || value.length > valueLengthMax) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(percentDecoded(value), 'base64').toString('latin1'));
-  } catch {
-    return undefined;
-  }
-  if (typeof json !== 'object' || json === null) return undefined;
-  const { iv, value: text, mac, tag = '' } = json as Partial<Record<keyof Payload, unknown>>;
-  if (typeof iv !== 'string' || typeof text !== 'string' || typeof mac !== 'string') return undefined;
-  return typeof tag === 'string' ? { iv, value: text, mac, tag } : undefined;
+function laravelKey(bytes: Buffer): LaravelKey {
+  return {
+    key: createSecretKey(bytes),
+    bits: bytes.length === 16 ? 128 : 256,
+    // The decoded JSON is shorter than its base64, and so is what is authenticated of it.
+    mac: new HmacSha256(bytes, { textLengthMax: laravelValueLengthMax }),
+    cbc: new AesCbc(bytes),
+    prefix: undefined,
+  };
 }
 
 /** The clear text; undefined where this key did not make the payload. */
-function decrypted(payload: Payload, { key, bits }: LaravelKey): string | undefined {
-  const iv = Buffer.from(payload.iv, 'base64');
+function decrypted(payload: LaravelPayload, key: LaravelKey): string | undefined {
+  if (payload.tag !== '') return decryptedGcm(payload, key);
+  if (!isMacRight(payload, key.mac)) return undefined;
   const bytes = Buffer.from(payload.value, 'base64');
+  return key.cbc.decrypted(bytes, Buffer.from(payload.iv, 'base64'))?.toString('latin1');
+}
+
+function decryptedGcm(payload: LaravelPayload, { key, bits }: LaravelKey): string | undefined {
+  const iv = Buffer.from(payload.iv, 'base64');
+  const tag = Buffer.from(payload.tag, 'base64');
+  // A shorter tag would be accepted by OpenSSL, and could be guessed.
+  if (iv.length !== 12 || tag.length !== 16) return undefined;
   try {
-    if (payload.tag !== '') {
-      const tag = Buffer.from(payload.tag, 'base64');
-      // A shorter tag would be accepted by OpenSSL, and could be guessed.
-      if (iv.length !== 12 || tag.length !== 16) return undefined;
-      const decipher = createDecipheriv(`aes-${bits}-gcm`, key, iv, { authTagLength: 16 });
-      decipher.setAuthTag(tag);
-      return decipher.update(bytes, undefined, 'latin1') + decipher.final('latin1');
-    }
-    if (iv.length !== 16 || !isMacRight(payload, key)) return undefined;
-    const decipher = createDecipheriv(`aes-${bits}-cbc`, key, iv);
-    return decipher.update(bytes, undefined, 'latin1') + decipher.final('latin1');
+    const decipher = createDecipheriv(`aes-${bits}-gcm`, key, iv, { authTagLength: 16 });
+    decipher.setAuthTag(tag);
+    return decipher.update(Buffer.from(payload.value, 'base64'), undefined, 'latin1') + decipher.final('latin1');
   } catch {
     return undefined;
   }
 }
 
-function isMacRight(payload: Payload, key: KeyObject): boolean {
+function isMacRight(payload: LaravelPayload, mac: HmacSha256): boolean {
   const given = Buffer.from(payload.mac, 'latin1');
-  const right = createHmac('sha256', key)
-    .update(payload.iv + payload.value)
-    .digest('hex');
+  const right = mac.hex(payload.iv + payload.value);
   return given.length === right.length && timingSafeEqual(given, Buffer.from(right, 'latin1'));
 }
 
