@@ -21,6 +21,11 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** Calls back when nobody reads what is said any more: a closed terminal, the end of a `| head`. */
+export function onOutputLost(lost: () => void): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', lost);
+}
+
 /** The log of all parts, as lines for people: access lines in short, the rest only from `warn` on. */
 export function readableLog(): LogDestination {
   return {

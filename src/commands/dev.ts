@@ -16,7 +16,7 @@ import { onSignals, surviveFaults } from '../base/lifecycle.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
 import type { GatewayConfig, SidecarConfig } from '../config/config.ts';
-import { isConnectionNoise, readableLog, readCommands, say } from './dev-console.ts';
+import { isConnectionNoise, onOutputLost, readableLog, readCommands, say } from './dev-console.ts';
 import { devConfigs, type DevOptions } from './dev-configs.ts';
 import { watchForMisplaced } from './dev-misplaced.ts';
 import { DevPod } from './dev-pod.ts';
@@ -85,6 +85,7 @@ class DevSession {
     const stop = (): void => this.#end.resolve(0);
     // A terminal that is closed takes its dev along.
     const forgetSignals = onSignals({ onStop: stop, onReload: stop });
+    onOutputLost(stop);
     const restartAll = (): void => this.#pods.forEach((pod) => void this.#start(pod));
     process.on('SIGUSR2', restartAll);
     const stopReading = readCommands({

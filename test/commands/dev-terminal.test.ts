@@ -67,6 +67,16 @@ test('k N kills a replica, r N brings it back, q ends; anything else says what t
   assert.deepEqual(dev.leftFolders, []);
 });
 
+test('dev ends when nobody reads its output any more', async (t) => {
+  const dev = DevUnderTest.start(t, {
+    flags: ['--port', '0', '--replicas', '2'],
+    command,
+    around: (words) => ['/bin/sh', '-c', `"$@" | head -n 1`, 'sh', ...words],
+  });
+  await dev.process.ended;
+  await until('no folder is left', () => dev.leftFolders.length === 0);
+});
+
 test('a terminal that is closed takes dev and its replicas along', async (t) => {
   const { dev } = onTerminal(t);
   await dev.browser();
