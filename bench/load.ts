@@ -9,20 +9,26 @@ import { Browser } from '../test/support/cookie-jar.ts';
 import { findProgram } from '../test/support/processes.ts';
 import type { Processes } from '../test/support/processes.ts';
 import type { Command } from './contender.ts';
+import { visitorCookie } from './traffic.ts';
 
 const visitors = 100;
 const visitsOfEach = 6;
 
 /**
  * Makes the visitors at a proxy and holds it to its promises.
+ * @param expected.numbered each visitor brings its number, so that no two get one session.
  * @returns the Cookie value of each.
  * @throws Error saying what was wrong: another status or body than the backend's, or a visitor at two backends.
  */
-export async function meetVisitors(origin: string, expected: { readonly body: string }): Promise<readonly string[]> {
+export async function meetVisitors(
+  origin: string,
+  expected: { readonly body: string; readonly numbered: boolean },
+): Promise<readonly string[]> {
   const cookies: string[] = [];
   const backends = new Set<string>();
   for (let visitor = 0; visitor < visitors; visitor++) {
     const browser = new Browser(origin);
+    if (expected.numbered) browser.jar.store([visitorCookie(visitor)], '/');
     try {
       const own = new Set<string>();
       for (let visit = 0; visit < visitsOfEach; visit++) {

@@ -104,7 +104,7 @@ async function introduce(
   await proxy.ready('answers 200', async () => (await fetch(`${origin}/`)).status === 200, { deadlineMs: 20_000 });
   const body = await (await fetch(`http://127.0.0.1:${backends[0]!.port}/`)).text();
   try {
-    const cookies = await meetVisitors(origin, { body });
+    const cookies = await meetVisitors(origin, { body, numbered: traffic.name === 'laravel' });
     console.log(`${name}: answers correctly and sticks`);
     return { name, how: contender.how, origin, process: proxy, cookies, rounds: [] };
   } catch (error) {

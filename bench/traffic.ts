@@ -27,10 +27,11 @@ export interface Traffic {
 export const bodyBytes = 1024;
 
 const laravelKey = randomBytes(32);
-const laravelSessions = 64;
-/** New cookie texts of each session, as three hexadecimal digits below 400: with all sessions 65,536, so that a cache of
+/** More than there are visitors: two of one session, pinned to two backends, would be no sessions at all. */
+const laravelSessions = 128;
+/** New cookie texts of each session, as three hexadecimal digits below 200: with all sessions 65,536, so that a cache of
  * decoded cookies helps as little as with real browsers. */
-const laravelTexts = 1024;
+const laravelTexts = 512;
 
 export const traffics: Readonly<Record<TrafficName, () => Traffic>> = {
   plain: () => ({
@@ -100,6 +101,11 @@ http {
   return backends;
 }
 
+/** The cookie by which the Laravel traffic tells visitors apart; the plain one does not look at it. */
+export function visitorCookie(visitor: number): string {
+  return `visitor=${(visitor % laravelSessions).toString(16).padStart(2, '0')}`;
+}
+
 /** A visitor keeps its session by a second cookie, so that nginx can answer with another text for the same session. */
 function laravelMaps(): string {
   const prefix = createHmac('sha1', laravelKey).update('laravel_sessionv2').digest('hex');
@@ -116,8 +122,7 @@ function laravelMaps(): string {
   return `split_clients $request_id $new_visitor { ${visitors.join(' ')} }
   map $cookie_visitor $visitor { "" $new_visitor; default $cookie_visitor; }
   map $request_id $text_number {
-    "~^[048c](?<text0>..)" 0$text0; "~^[159d](?<text1>..)" 1$text1;
-    "~^[26ae](?<text2>..)" 2$text2; "~^[37bf](?<text3>..)" 3$text3;
+    "~^[02468ace](?<text0>..)" 0$text0; "~^[13579bdf](?<text1>..)" 1$text1;
   }
   map "$visitor$text_number" $laravel_text {\n${lines.join('\n')}\n}`;
 }
