@@ -25,6 +25,27 @@ function answer(string $body, string $type = TEXT): void
     echo $body;
 }
 
+/** Takes its time when the session is written, which is after the answer has gone out. */
+class SlowToSave
+{
+    public function __construct(private int $milliseconds)
+    {
+    }
+
+    public function __serialize(): array
+    {
+        error_log('the answer has left, the session is being saved');
+        usleep(1000 * $this->milliseconds);
+
+        return [];
+    }
+
+    public function __unserialize(array $data): void
+    {
+        $this->milliseconds = 0;
+    }
+}
+
 function redirect(string $to): void
 {
     header("Location: $to", true, 302);
@@ -116,6 +137,10 @@ switch ($path) {
     case '/big':
         $bytes = 1024 * number('kb', 64, 16384);
         $_SESSION['ballast'] = substr(bin2hex(random_bytes(intdiv($bytes, 2) + 1)), 0, $bytes);
+        answer((string) next_number());
+        break;
+    case '/late':
+        $_SESSION['late'] = new SlowToSave(number('ms', 500, 60000));
         answer((string) next_number());
         break;
     case '/stream':

@@ -210,6 +210,7 @@ class Sidecar implements RunningRole {
       scope: new KeeperScope(sessions),
       perSession: new PerSessionLimit(limits.perSession),
       sync: sessions.replicate === 'sync',
+      savedLater: this.#directory.rules.savedAfterOutput,
     });
     const proxy = createProxy({
       role,

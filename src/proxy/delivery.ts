@@ -173,7 +173,10 @@ export class Delivery implements AnswerListener, AnswerSink {
     else if (step === 'malformed') this.fail('upstream-bad-response');
   }
 
-  /** A killed application closes its connections like one that has finished (rules 12). */
+  /**
+   * A killed application closes its connections, and frees its locks, like one that has finished (rules 12). It is
+   * asked again when the verdict is there: only then is it known whether the session was written.
+   */
   #check(): void {
     this.#phase = 'checking';
     const { attempt, context, listener } = this.#options;
@@ -199,6 +202,8 @@ export class Delivery implements AnswerListener, AnswerSink {
     client.deadline.clear();
     if (!body.complete) client.pause();
     if (passed.hold === 'none') this.#leave();
+    // An application that keeps its connections open tells nothing by closing them; one that does not is asked.
+    else if (passed.savedLater === true && !response.keepAlive) this.#check();
     else this.#settle();
   }
 
@@ -220,11 +225,26 @@ export class Delivery implements AnswerListener, AnswerSink {
     const { plan, listener } = this.#options;
     const verdict = plan.settle();
     if (!(verdict instanceof Promise)) {
-      this.#settled(verdict);
+      this.#given(verdict);
       return;
     }
     this.#answer.waitForVerdict();
-    verdict.then((settled) => this.#settled(settled)).catch((error: unknown) => listener.fault(error));
+    verdict.then((settled) => this.#given(settled)).catch((error: unknown) => listener.fault(error));
+  }
+
+  /** A kill ends the listener before the session's lock; what the sockets have to say is heard before it counts. */
+  #given(verdict: Verdict): void {
+    if (this.#dial === undefined) {
+      this.#settled(verdict);
+      return;
+    }
+    setImmediate(() => {
+      try {
+        this.#settled(verdict);
+      } catch (error) {
+        this.#options.listener.fault(error);
+      }
+    });
   }
 
   #settled(verdict: Verdict): void {

@@ -78,6 +78,8 @@ export type Answered =
   | {
       readonly kind: 'pass';
       readonly hold: 'none' | 'end' | 'head';
+      /** The application may write its session after its output: a whole answer does not tell that it did (rules 12). */
+      readonly savedLater?: boolean;
       /** Fields to add towards the client. */
       readonly fields: readonly (readonly [name: string, value: string])[];
     }

@@ -54,6 +54,8 @@ export interface SidecarRoleOptions {
   readonly perSession: PerSessionLimit;
   /** Whether answers wait for the store (`replicate: sync`). */
   readonly sync: boolean;
+  /** The application may write its session after its output. */
+  readonly savedLater: boolean;
   readonly timeouts: Timeouts;
   readonly clock: Clock;
 }
@@ -142,7 +144,8 @@ class SidecarPlan implements Plan {
     if (this.#stay === undefined && change.kind !== 'none') this.#stay = this.#options.gate.visit();
     this.#change = change;
     this.#stay?.answered(change);
-    return { kind: 'pass', hold: this.#hold(head, change), fields: this.#servedBy() };
+    const { savedLater } = this.#options;
+    return { kind: 'pass', hold: this.#hold(head, change), savedLater, fields: this.#servedBy() };
   }
 
   fences(setCookie: string): boolean {

@@ -17,6 +17,8 @@ import { phpShape, plainShape, symfonyShape } from '../affinity/session-id/plain
 export interface FileRules {
   /** Zero bytes read under the lock after a complete answer are a session: the empty one (protocol rule 18). */
   readonly zeroBytesIsASession: boolean;
+  /** The framework may write after its output has left: a complete answer does not tell that the file is written. */
+  readonly savedAfterOutput: boolean;
   /** The framework holds flock(2) while it writes: the lock proves that the file is whole. */
   readonly lockedByApplication: boolean;
   /** The framework writes a temporary file and renames it: the file is always whole, each time a new inode. */
@@ -38,6 +40,7 @@ const phpNaming: FileNaming = {
   prefix: 'sess_',
   suffix: '',
   zeroBytesIsASession: true,
+  savedAfterOutput: true,
   lockedByApplication: true,
   writesByRename: false,
   mode: 0o600,
@@ -49,6 +52,7 @@ const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
     prefix: '',
     suffix: '',
     zeroBytesIsASession: false,
+    savedAfterOutput: false,
     lockedByApplication: true,
     writesByRename: false,
     mode: 0o644,
@@ -62,6 +66,7 @@ const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
     prefix: '',
     suffix: '.json',
     zeroBytesIsASession: false,
+    savedAfterOutput: false,
     lockedByApplication: false,
     writesByRename: true,
     mode: 0o644,
@@ -71,6 +76,7 @@ const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
     prefix: '',
     suffix: '',
     zeroBytesIsASession: false,
+    savedAfterOutput: false,
     lockedByApplication: false,
     writesByRename: false,
     mode: 0o600,

@@ -96,6 +96,18 @@ for (const application of ['laravel', 'plain-php'] as const) {
   });
 }
 
+test('plain-php: a number is not answered by an application that was killed before it saved it', async (t) => {
+  const deployment = await deploy(t, { application: 'plain-php' });
+  const user = await countingUser(deployment);
+  // All of the answer has left the application; its session is written half a minute later, or never.
+  const answer = user.browser.get('/late?ms=30000');
+  const application = user.pod.applicationProcess;
+  await until('the session is being saved', () => application.output.includes('the session is being saved'));
+  await application.kill('SIGKILL');
+  assert.equal((await answer).status, 502);
+  await goesOn(deployment, user);
+});
+
 test('Express with file sessions: a pod killed with kill -9 takes no session with it', async (t) => {
   const deployment = await deploy(t, { application: 'express' });
   const user = await countingUser(deployment);

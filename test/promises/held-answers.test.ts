@@ -222,6 +222,25 @@ test('nor is one whose listener closes only after its connections, as long as th
   assert.equal((await under.line()).reason, 'application-died');
 });
 
+test('nor is one that had sent its whole answer, where the session is saved after the output', async (t) => {
+  const { client, peer, pod, role, under, complete } = await held(t, { savedLater: true });
+  peer.send('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello');
+  await complete();
+  pod.kill();
+  await under.quiet();
+  role.settleAll();
+  assert.match(await client.takes('(application-died)\n'), /^HTTP\/1\.1 502 /);
+});
+
+test('an application that saves its session after its output, and lives, is believed', async (t) => {
+  const { client, peer, role, complete } = await held(t, { savedLater: true });
+  const answer = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello';
+  peer.send(answer);
+  await complete();
+  role.settleAll();
+  assert.match(await client.takes('hello'), /^HTTP\/1\.1 200 OK\r\n/);
+});
+
 test('an application that dies in the middle of a framed answer is 502 while the head waits, else a cut', async (t) => {
   const waiting = await held(t, { hold: 'head' });
   waiting.peer.send(`${lengthHead}hel`);

@@ -28,6 +28,7 @@ export const session = 'session-0123456789' as SessionId;
 export interface SidecarSetup {
   readonly uid?: string;
   readonly sync?: boolean;
+  readonly savedLater?: boolean;
   readonly perSession?: number;
   readonly scope?: Partial<KeeperScopeOptions>;
   readonly trustedProxies?: readonly string[];
@@ -138,6 +139,7 @@ export class SidecarUnderTest {
       }),
       perSession: new PerSessionLimit(setup.perSession ?? 64),
       sync: setup.sync ?? true,
+      savedLater: setup.savedLater ?? false,
       timeouts: usualTimeouts,
       clock: systemClock,
     });

@@ -20,6 +20,7 @@ import type { Verdict } from '../../src/sessions/stay.ts';
 export interface ScriptedRoleOptions {
   readonly candidates: readonly Address[];
   readonly hold?: 'none' | 'end' | 'head';
+  readonly savedLater?: boolean;
   readonly fields?: readonly (readonly [string, string])[];
   readonly marksOwnAnswers?: boolean;
   readonly connectTimeoutMs?: number;
@@ -72,7 +73,12 @@ export class ScriptedRole implements Role {
         return { kind: 'forward', candidate: this.candidate(address, tried.at(-1)!) };
       },
       answered: (head) =>
-        options.answered?.(head) ?? { kind: 'pass', hold: options.hold ?? 'none', fields: options.fields ?? [] },
+        options.answered?.(head) ?? {
+          kind: 'pass',
+          hold: options.hold ?? 'none',
+          savedLater: options.savedLater ?? false,
+          fields: options.fields ?? [],
+        },
       settle: () => {
         this.settled++;
         return options.settle?.() ?? new Promise((resolve) => this.settling.push(resolve));
