@@ -90,7 +90,7 @@ class PresetCodec implements SessionCodec {
   ): CookieChange {
     const { ended, lifetimeSeconds } = lifeAt(this.#lifetimeOf(attributes), nowMs);
     if (value === '' || value === '""' || ended) return { kind: 'ended', attributes };
-    const session = this.#decodeNew(value, name, known);
+    const session = this.#decode(value, name, known);
     return session === undefined ? noChange : { kind: 'set', session, attributes, lifetimeSeconds };
   }
 
@@ -108,12 +108,10 @@ class PresetCodec implements SessionCodec {
     return this.#cookieName;
   }
 
-  #decode(value: string, name: string): SessionId | undefined {
-    return this.#decoded.get(value) ?? this.#decodeNew(value, name, undefined);
-  }
-
-  /** Not asked of the memory: an application that encrypts does not send the same text twice. */
-  #decodeNew(value: string, name: string, known: SessionId | undefined): SessionId | undefined {
+  /** @param known a session that the value may well name: then it is this text, not another one like it. */
+  #decode(value: string, name: string, known?: SessionId): SessionId | undefined {
+    const remembered = this.#decoded.get(value);
+    if (remembered !== undefined) return remembered;
     const id = this.#decoder.decode(value, name)?.id;
     if (id === undefined) return undefined;
     const own = id === known ? known : (ownText(id) as SessionId);

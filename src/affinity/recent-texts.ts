@@ -2,9 +2,10 @@
  * What some recent texts meant: a memory of fixed size for long texts that are new nearly every time.
  *
  * A Map would do the same at several times the price: V8 copies each text it is asked for into its table of
- * internalised strings, old generation, found or not. Here a text has one place, by a hash of a few of its
- * characters; what was there before is forgotten, and a text counts as known only if it is the same to the last
- * character. Whoever finds texts that share a place makes them forgotten, no more.
+ * internalised strings, old generation, found or not. Here a text has two places, by a hash of a few of its
+ * characters; the newer of two that share the first has it, the older one goes to the second, and what was there is
+ * forgotten. A text counts as known only if it is the same to the last character. Whoever makes texts that share
+ * their places makes them forgotten, no more.
  *
  * Must not know what texts mean. Keep nothing here that can't be found out again.
  */
@@ -19,9 +20,9 @@ export class RecentTexts<Meaning> {
   readonly #texts: (string | undefined)[];
   readonly #meanings: (Meaning | undefined)[];
 
-  /** @param max how many at most; made up to a power of two. */
+  /** @param max how many at most, from 2 on; made up to a power of two. */
   constructor(max: number) {
-    const size = 2 ** Math.ceil(Math.log2(max));
+    const size = 2 ** Math.ceil(Math.log2(Math.max(max, 2)));
     this.#mask = size - 1;
     this.#texts = new Array<string | undefined>(size).fill(undefined);
     this.#meanings = new Array<Meaning | undefined>(size).fill(undefined);
@@ -29,13 +30,18 @@ export class RecentTexts<Meaning> {
 
   get(text: string): Meaning | undefined {
     const place = placeOf(text) & this.#mask;
-    return this.#texts[place] === text ? this.#meanings[place] : undefined;
+    if (this.#texts[place] === text) return this.#meanings[place];
+    return this.#texts[place ^ 1] === text ? this.#meanings[place ^ 1] : undefined;
   }
 
   /** Keeps a copy of the text, which must be latin1. */
   set(text: string, meaning: Meaning): void {
     const place = placeOf(text) & this.#mask;
-    this.#texts[place] = ownText(text);
+    if (this.#texts[place] !== text) {
+      this.#texts[place ^ 1] = this.#texts[place];
+      this.#meanings[place ^ 1] = this.#meanings[place];
+      this.#texts[place] = ownText(text);
+    }
     this.#meanings[place] = meaning;
   }
 }

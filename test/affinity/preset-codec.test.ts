@@ -110,6 +110,33 @@ test('a value that was decoded is known again without its key', () => {
   assert.equal(codec.fromRequest(line.replace('laravel_session', 'other_session')), undefined);
 });
 
+test('an answer for the request’s session is told by the text of the request', () => {
+  const { codec } = laravel('laravel_session');
+  const known = codec.fromRequest(laravelCookie('laravel_session', id));
+  for (const [value, session] of [
+    [id, id],
+    [otherId, otherId],
+  ] as const) {
+    const change = codec.fromAnswer([laravelCookie('laravel_session', value)], nowMs, known);
+    assert.ok(change.kind === 'set');
+    assert.equal(change.session, session);
+  }
+});
+
+test('a life remembered from the answer before counts from now, and for the same attributes only', () => {
+  const codec = php();
+  const until = (seconds: number) => `PHPSESSID=abc; Expires=${new Date(nowMs + seconds * 1000).toUTCString()}`;
+  const life = (line: string, laterMs: number) => {
+    const change = codec.fromAnswer([line], nowMs + laterMs);
+    return change.kind === 'set' ? change.lifetimeSeconds : change.kind;
+  };
+  assert.equal(life(until(60), 0), 60);
+  assert.equal(life(until(60), 10_000), 50);
+  assert.equal(life(until(60), 60_000), 'ended');
+  assert.equal(life(until(61), 0), 61);
+  assert.equal(life('PHPSESSID=abc', 0), undefined);
+});
+
 test('memory of decoded values is bounded and forgetting changes nothing', () => {
   const codec = createSessionCodec({ preset: 'php', cookie: undefined, keys: [], decodedMax: 2 });
   for (let round = 0; round < 2; round++) {

@@ -4,15 +4,16 @@
  * node:crypto's createHmac makes a native object for each text; making it and collecting it cost several times the
  * hashing. Here both padded keys stand ready in front of the bytes that are hashed.
  *
- * Must not know what is authenticated; comparing in constant time is the caller's business.
+ * Must not know what is authenticated.
  */
 
 import assert from 'node:assert/strict';
-import { hash } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 /** Of SHA-256, in bytes. */
 const blockLength = 64;
 const digestLength = 32;
+const hexLength = 2 * digestLength;
 
 /** UTF-8 has at most so many bytes for each UTF-16 unit. */
 const utf8BytesMax = 3;
@@ -23,6 +24,9 @@ export class HmacSha256 {
   readonly #inner: Buffer;
   /** The key with opad, then the inner digest of the call. */
   readonly #outer: Buffer;
+  /** Of the call of isRight: the two that are compared. */
+  readonly #right = Buffer.alloc(hexLength);
+  readonly #given = Buffer.alloc(hexLength);
 
   /**
    * @param key at most 64 bytes: longer ones would have to be hashed first
@@ -38,6 +42,14 @@ export class HmacSha256 {
       this.#inner[index] = byte ^ 0x36;
       this.#outer[index] = byte ^ 0x5c;
     }
+  }
+
+  /** Whether `hex` is this text's, in small digits; compared in constant time. */
+  isRight(text: string, hex: string): boolean {
+    if (hex.length !== hexLength) return false;
+    this.#given.write(hex, 'latin1');
+    this.#right.write(this.hex(text), 'latin1');
+    return timingSafeEqual(this.#given, this.#right);
   }
 
   /** 64 small hexadecimal digits. The text is taken as UTF-8, at most `textLengthMax` long. */

@@ -3,7 +3,7 @@
  *
  * Encrypter::encrypt always writes the four in this order, without white space or escapes, so that a text of this
  * shape is cut where it stands. Whatever differs (old versions wrote no tag, or escaped "/"; clients send anything) is
- * left to JSON.parse.
+ * left to JSON.parse. Control characters alone, which JSON refuses, are let through: no MAC fits them.
  *
  * Must not know keys. Nothing here is believed before its MAC or its tag was checked.
  */

@@ -19,6 +19,8 @@ import { laravelPayload, laravelValueLengthMax, type LaravelPayload } from './la
 export const laravelShape = shapeOf(alphanumerics, { min: 40, max: 40 });
 
 const prefixLength = 41;
+/** Of the call of hasPrefix: what is compared. */
+const givenPrefix = Buffer.alloc(prefixLength);
 
 interface LaravelKey {
   readonly key: KeyObject;
@@ -69,7 +71,7 @@ function laravelKey(bytes: Buffer): LaravelKey {
 /** The clear text; undefined where this key did not make the payload. */
 function decrypted(payload: LaravelPayload, key: LaravelKey): string | undefined {
   if (payload.tag !== '') return decryptedGcm(payload, key);
-  if (!isMacRight(payload, key.mac)) return undefined;
+  if (!key.mac.isRight(payload.iv + payload.value, payload.mac)) return undefined;
   const bytes = Buffer.from(payload.value, 'base64');
   return key.cbc.decrypted(bytes, Buffer.from(payload.iv, 'base64'))?.toString('latin1');
 }
@@ -86,12 +88,6 @@ function decryptedGcm(payload: LaravelPayload, { key, bits }: LaravelKey): strin
   } catch {
     return undefined;
   }
-}
-
-function isMacRight(payload: LaravelPayload, mac: HmacSha256): boolean {
-  const given = Buffer.from(payload.mac, 'latin1');
-  const right = mac.hex(payload.iv + payload.value);
-  return given.length === right.length && timingSafeEqual(given, Buffer.from(right, 'latin1'));
 }
 
 /** `s:81:"...";` gives what is between the quotes; anything else stays as it is. */
@@ -115,6 +111,7 @@ function hasPrefix(text: string, cookieName: string, key: LaravelKey): boolean {
     const hex = createHmac('sha1', key.key).update(`${cookieName}v2`).digest('hex');
     key.prefix = { name: cookieName, text: Buffer.from(`${hex}|`, 'latin1') };
   }
-  const given = Buffer.from(text.slice(0, prefixLength), 'latin1');
-  return given.length === prefixLength && timingSafeEqual(given, key.prefix.text);
+  if (text.length < prefixLength) return false;
+  givenPrefix.write(text, 0, prefixLength, 'latin1');
+  return timingSafeEqual(givenPrefix, key.prefix.text);
 }
