@@ -44,8 +44,8 @@ export const trait = {
   requestId: 1 << 14,
   /** `x-holdfast-*`: between our own processes, never from or to others. */
   internal: 1 << 15,
-  /** A name with `_`: CGI and PHP read it as its spelling with `-`. */
-  underscore: 1 << 16,
+  /** A name with `_`, or `.`: CGI and PHP read it as its spelling with `-` (PHP 8.2: `X.Real-IP` is X-Real-IP). */
+  alias: 1 << 16,
 } as const;
 
 const special: Readonly<Record<string, number>> = {
@@ -83,7 +83,7 @@ export function traitsOf(lower: string): number {
     if (lower.startsWith('x-holdfast-')) traits |= trait.internal | trait.unstrippable;
     if (familyPrefixes.some((prefix) => lower.startsWith(prefix))) traits |= trait.forwarded | trait.unstrippable;
   }
-  return lower.includes('_') ? traits | trait.underscore : traits;
+  return lower.includes('_') || lower.includes('.') ? traits | trait.alias : traits;
 }
 
 /** A field of ours, with its traits. */

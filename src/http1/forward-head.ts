@@ -31,7 +31,7 @@ export interface RequestForwarding {
  * The head to send upstream, as HTTP/1.1, to be written as latin1. The body's bytes follow unchanged.
  *
  * Hop-by-hop fields go (RFC 9110 section 7.6.1), also those that Connection names; there is no Connection field
- * except for an upgrade. Names with `_`, `Proxy` and all `x-holdfast-*` go.
+ * except for an upgrade. Names with `_` or `.`, `Proxy` and all `x-holdfast-*` go.
  * @throws AssertionError where an added field is not a legal field line: our mistake, never a client's
  */
 export function forwardRequestHead(head: RequestHead, forwarding: RequestForwarding): string {
@@ -62,7 +62,7 @@ export function forwardRequestHead(head: RequestHead, forwarding: RequestForward
 const writtenAnew =
   trait.hopByHop |
   trait.internal |
-  trait.underscore |
+  trait.alias |
   trait.host |
   trait.cookie |
   trait.contentLength |

@@ -39,7 +39,7 @@ export interface RequestHead {
   readonly expectsContinue: boolean;
   /** The Upgrade value, where Connection names upgrade and the request may be upgraded; else undefined. */
   readonly upgrade: string | undefined;
-  /** All Cookie lines joined with "; ". */
+  /** All Cookie lines that are not empty, joined with "; ". */
   readonly cookie: string | undefined;
 }
 
@@ -200,7 +200,7 @@ function gather(fields: readonly Field[]): Facts {
       facts.hosts++;
       facts.host = value;
     } else if ((traits & trait.cookie) !== 0) {
-      facts.cookie = facts.cookie === undefined ? value : `${facts.cookie}; ${value}`;
+      if (value !== '') facts.cookie = facts.cookie === undefined ? value : `${facts.cookie}; ${value}`;
     } else if ((traits & trait.connection) !== 0) {
       facts.connection = withMembers(facts.connection, value);
     } else if ((traits & trait.expect) !== 0) {

@@ -94,11 +94,13 @@ describe('a forwarded request head', () => {
     ]);
   });
 
-  test('has no name with an underscore, no Proxy, and no internal field of a stranger', () => {
+  test('has no name with an underscore or a dot, no Proxy, and no internal field of a stranger', () => {
     const lines = forwarded([
       ...get,
       'X_Forwarded_For: 1',
       'Content_Length: 5',
+      'X.Real.IP: 1',
+      'X-Forwarded.For: 1',
       'pRoxy: p',
       'X-Holdfast-Move: gone',
       'x-holdfast-: 1',
@@ -110,6 +112,11 @@ describe('a forwarded request head', () => {
     const lines = forwarded([...get, 'X-Holdfast-Move: theirs'], { added: [['x-holdfast-move', 'ours']] });
     assert.deepEqual(lines.slice(-2), ['X-Request-ID: new-id', 'x-holdfast-move: ours']);
     assert(!lines.includes('X-Holdfast-Move: theirs'));
+  });
+
+  test('has no empty Cookie line, and none of its parts is empty', () => {
+    assert.deepEqual(forwarded([...get, 'Cookie:']), [...get, ...ours]);
+    assert(forwarded([...get, 'Cookie: ', 'Cookie: a=1', 'Cookie:']).includes('Cookie: a=1'));
   });
 
   test('frames the body by one field of our own spelling', () => {
