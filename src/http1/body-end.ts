@@ -28,7 +28,7 @@ export function createBodyReader(framing: Framing, options: BodyOptions): BodyRe
 
 /** Content-Length: the end mark is the last byte. */
 class LengthReader implements BodyReader {
-  readonly #scan: BodyScan = { state: 'more', end: 0, markFrom: 0, markSpans: 0, reason: undefined };
+  readonly #scan: BodyScan = { state: 'more', end: 0, markFrom: 0, markSpans: 0, trailerFrom: 0, reason: undefined };
   #left: number;
 
   constructor(length: number) {
@@ -41,6 +41,7 @@ class LengthReader implements BodyReader {
     this.#left -= taken;
     scan.end = from + taken;
     scan.markFrom = scan.end;
+    scan.trailerFrom = scan.end;
     if (this.#left === 0) {
       scan.state = 'ended';
       if (taken > 0) scan.markFrom--;

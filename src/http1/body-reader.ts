@@ -18,6 +18,8 @@ export interface BodyScan {
    * `markFrom` of those pieces; 0 says that whatever was held back of them is ordinary body.
    */
   markSpans: number;
+  /** Index at which the trailer section begins or goes on in this piece, its empty line included; `end`: it does not. */
+  trailerFrom: number;
   /** Set where `state` is 'refused'. */
   reason: CloseReason | undefined;
 }

@@ -51,7 +51,7 @@ const at = {
 } as const;
 
 export class ChunkedReader implements BodyReader {
-  readonly #scan: BodyScan = { state: 'more', end: 0, markFrom: 0, markSpans: 0, reason: undefined };
+  readonly #scan: BodyScan = { state: 'more', end: 0, markFrom: 0, markSpans: 0, trailerFrom: 0, reason: undefined };
   readonly #options: BodyOptions;
   #state: number = at.size;
   /** Value of the size being read, then the chunk's data that is still to come. */
@@ -60,6 +60,8 @@ export class ChunkedReader implements BodyReader {
   #bodyBytes = 0;
   #extensionBytes = 0;
   #trailerBytes = 0;
+  /** In the present piece; -1 if there is none of it. */
+  #trailerFrom = -1;
   /** Bytes of earlier pieces in the possible end mark. */
   #marked = 0;
 
@@ -70,6 +72,7 @@ export class ChunkedReader implements BodyReader {
   scan(bytes: Buffer, from: number): BodyScan {
     // In this piece: where the possible mark begins; -1 if there is none.
     let mark = this.#marked > 0 ? from : -1;
+    this.#trailerFrom = this.#state >= at.trailer ? from : -1;
     let index = from;
     while (index < bytes.length) {
       if (this.#state === at.data) {
@@ -89,8 +92,9 @@ export class ChunkedReader implements BodyReader {
       } else if (before === at.sizeMore && this.#left > 0 && after === at.sizeMore) {
         mark = -1;
         this.#marked = 0;
-      } else if (before === at.sizeLf && this.#left > 0 && !this.#admitData()) {
-        return this.#refuse(index, 'body-too-large');
+      } else if (before === at.sizeLf) {
+        if (this.#left === 0) this.#trailerFrom = index + 1;
+        else if (!this.#admitData()) return this.#refuse(index, 'body-too-large');
       }
       index++;
       if (before === at.lastLf) return this.#report('ended', index, mark);
@@ -104,6 +108,7 @@ export class ChunkedReader implements BodyReader {
     scan.end = end;
     scan.markFrom = mark === -1 ? end : mark;
     scan.markSpans = this.#marked;
+    scan.trailerFrom = this.#trailerFrom === -1 ? end : this.#trailerFrom;
     if (mark !== -1) this.#marked += end - mark;
     return scan;
   }

@@ -13,6 +13,7 @@
  * Must not know sockets, pods or why an answer is held.
  */
 
+import { appendPiece } from '../base/append-piece.ts';
 import { type BodyReader, type BodyScan, createBodyReader } from '../http1/body-end.ts';
 import { chunkEnd, chunkHead, lastChunk } from '../http1/chunk-writer.ts';
 import type { ClientFraming } from '../http1/forward-response-head.ts';
@@ -165,20 +166,20 @@ export class Answer {
       return;
     }
     this.#push(bytes, from, scan.markFrom);
-    if (scan.markFrom < scan.end) this.#mark.push(bytes.subarray(scan.markFrom, scan.end));
+    if (scan.markFrom < scan.end) appendPiece(this.#mark, bytes.subarray(scan.markFrom, scan.end));
   }
 
   /** Data of a body that is framed anew. */
   #take(bytes: Buffer, start: number, end: number): void {
     if (start === end) return;
-    if (this.#writes === 'chunks') this.#ready.push(Buffer.from(chunkHead(end - start), 'latin1'));
+    if (this.#writes === 'chunks') appendPiece(this.#ready, Buffer.from(chunkHead(end - start), 'latin1'));
     this.#push(bytes, start, end);
-    if (this.#writes === 'chunks') this.#ready.push(chunkEnd);
+    if (this.#writes === 'chunks') appendPiece(this.#ready, chunkEnd);
   }
 
   #push(bytes: Buffer, start: number, end: number): void {
     if (start === end) return;
-    this.#ready.push(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+    appendPiece(this.#ready, start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
     this.#readyBytes += end - start;
   }
 

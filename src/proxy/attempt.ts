@@ -106,10 +106,9 @@ export class Attempt implements UpstreamUser {
     if (this.reused) this.#send();
   }
 
-  /** More of the request's body, `bytes[from..end)`, just read by the RequestBody. */
-  sendBody(bytes: Buffer, from: number, end: number): void {
-    const whole = from === 0 && end === bytes.length;
-    this.#bodyMoved(this.#upstream.write(whole ? bytes : bytes.subarray(from, end)));
+  /** More of the request's body: what the RequestBody has just let pass. */
+  sendBody(): void {
+    this.#bodyMoved(this.#upstream.write(this.#options.body.passing));
   }
 
   /** The client does not read fast enough: stops reading the pod until resume(). */

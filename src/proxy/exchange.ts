@@ -152,7 +152,7 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
       if (this.#plan !== undefined) this.#fail(body.fault ?? 'bad-chunk');
       return bytes.length;
     }
-    if (sending) this.#attempt?.sendBody(bytes, from, end);
+    if (sending) this.#attempt?.sendBody();
     return end;
   }
 

@@ -2,18 +2,21 @@
  * The body of one request on its way to the pod: where it ends, whether it is legal and not too large, and the
  * first part of it kept for another attempt (rules 20).
  *
- * Must not know sockets. Bytes are passed on as they came, slices of what was read; nothing is copied.
+ * Must not know sockets. Bytes are passed on as they came, slices of what was read; only trailers are written anew.
  */
 
 import type { CloseReason } from '../base/close-reasons.ts';
+import { appendPiece } from '../base/append-piece.ts';
 import type { Limits } from '../base/limits.ts';
-import { type BodyReader, createBodyReader } from '../http1/body-end.ts';
+import { type BodyReader, type BodyScan, createBodyReader } from '../http1/body-end.ts';
+import { forwardTrailers } from '../http1/forward-trailers.ts';
 import type { Framing } from '../http1/framing.ts';
 
 /** What read() returns where `fault` says why the body may not go on. */
 export const illegal = -1;
 
 const nothing: Buffer[] = [];
+const noBytes = Buffer.alloc(0);
 
 export class RequestBody {
   readonly #reader: BodyReader | undefined;
@@ -23,6 +26,9 @@ export class RequestBody {
   #complete: boolean;
   #replayable = true;
   #fault: CloseReason | undefined;
+  #passing: Buffer = noBytes;
+  /** Read, but not passed on before all of it has been: `headBytes` at most. */
+  #trailers = '';
 
   constructor(framing: Framing, limits: Limits) {
     this.#complete = framing.kind === 'none';
@@ -39,6 +45,11 @@ export class RequestBody {
   /** The last byte has been read. */
   get complete(): boolean {
     return this.#complete;
+  }
+
+  /** What goes on of the piece that was read last. */
+  get passing(): Buffer {
+    return this.#passing;
   }
 
   /** Why no more of it may be forwarded; set by read(). */
@@ -69,17 +80,30 @@ export class RequestBody {
       return illegal;
     }
     this.#complete = scan.state === 'ended';
-    this.#keep(bytes, { from, end: scan.end, unsent });
+    this.#passing = scan.trailerFrom < scan.end ? this.#cleaned(bytes, from, scan) : slice(bytes, from, scan.end);
+    if (this.#replayable) this.#keep(this.#passing, unsent);
     return scan.end;
   }
 
-  #keep(bytes: Buffer, { from, end, unsent }: { from: number; end: number; unsent: boolean }): void {
-    if (!this.#replayable) return;
-    this.#keptBytes += end - from;
+  /** The piece with its part of the trailers: none of them before the last, then those that may go on. */
+  #cleaned(bytes: Buffer, from: number, { end, trailerFrom }: BodyScan): Buffer {
+    this.#trailers += bytes.toString('latin1', trailerFrom, end);
+    const before = bytes.subarray(from, trailerFrom);
+    if (!this.#complete) return before;
+    if (this.#trailers.length === 2 && end - trailerFrom === 2) return slice(bytes, from, end);
+    return Buffer.concat([before, Buffer.from(forwardTrailers(this.#trailers), 'latin1')]);
+  }
+
+  #keep(piece: Buffer, unsent: boolean): void {
+    this.#keptBytes += piece.length;
     if (this.#keptBytes > this.#replayBytesMax && !unsent) {
       this.#kept = nothing;
       this.#replayable = false;
-    } else if (this.#kept === nothing) this.#kept = [bytes.subarray(from, end)];
-    else this.#kept.push(bytes.subarray(from, end));
+    } else if (this.#kept === nothing) this.#kept = [piece];
+    else appendPiece(this.#kept, piece);
   }
+}
+
+function slice(bytes: Buffer, from: number, end: number): Buffer {
+  return from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end);
 }

@@ -10,6 +10,7 @@ import { test, type TestContext } from 'node:test';
 
 import type { Address } from '../../src/base/address.ts';
 import { ProxyUnderTest } from '../support/proxy-under-test.ts';
+import { ScriptedPod } from '../support/scripted-peers.ts';
 import { ScriptedRole } from '../support/scripted-role.ts';
 
 class GulliblePod {
@@ -119,3 +120,15 @@ for (const [stream, requests] of passed) {
     assert.equal(client.received, '');
   });
 }
+
+test('nothing that is taken out of heads comes back as a trailer: some applications read both alike', async (t) => {
+  const pod = await ScriptedPod.start(t);
+  const under = await ProxyUnderTest.start(t, { role: new ScriptedRole({ candidates: [pod.address] }) });
+  const client = await under.client();
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n');
+  const { peer } = await pod.request();
+  await peer.reads('1\r\na\r\n0\r\n');
+  client.send('X-Real-IP: 1\r\nX-Sum: 1\r\nCookie: PHPSESS');
+  client.send('ID=x\r\n\r\n');
+  await peer.reads('X-Sum: 1\r\n\r\n');
+});

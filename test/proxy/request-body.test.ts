@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { RequestBody } from '../../src/proxy/request-body.ts';
+import { usualLimits } from '../support/proxy-under-test.ts';
+
+/** What goes on of a chunked body that arrives in these pieces, and what is kept of it for another attempt. */
+function passed(pieces: readonly string[]): { readonly sent: string; readonly kept: string; readonly end: number } {
+  const body = new RequestBody({ kind: 'chunked' }, usualLimits);
+  let sent = '';
+  let end = 0;
+  for (const piece of pieces) {
+    end = body.read(Buffer.from(piece, 'latin1'), 0, false);
+    sent += body.passing.toString('latin1');
+  }
+  assert.equal(body.complete, true);
+  return { sent, kept: Buffer.concat(body.kept).toString('latin1'), end };
+}
+
+test('trailers go on without what no trailer may say, wherever the bytes were cut', () => {
+  const stream = '3;a=b\r\nabc\r\n00\r\nCookie: PHPSESSID=x\r\nX-Sum: 1\r\nX-Forwarded-For: 1\r\n\r\n';
+  const clean = '3;a=b\r\nabc\r\n00\r\nX-Sum: 1\r\n\r\n';
+  const { sent, kept, end } = passed([`${stream}GET`]);
+  assert.deepEqual([sent, kept, end], [clean, clean, stream.length]);
+  for (let cut = 1; cut < stream.length; cut++) {
+    const two = passed([stream.slice(0, cut), stream.slice(cut)]);
+    assert.deepEqual([two.sent, two.kept], [clean, clean], `cut at ${cut}`);
+  }
+  const bytes = passed(Array.from(stream));
+  assert.deepEqual([bytes.sent, bytes.kept], [clean, clean]);
+});
+
+test('a body without trailers goes on as it came', () => {
+  const stream = '3\r\nabc\r\n0\r\n\r\n';
+  assert.equal(passed([stream]).sent, stream);
+  assert.equal(passed(Array.from(stream)).sent, stream);
+});
+
+test('a body that comes byte by byte is kept in few pieces: each costs more than its bytes', () => {
+  const body = new RequestBody({ kind: 'length', length: 50_000 }, usualLimits);
+  for (let count = 0; count < 50_000; count++) body.read(Buffer.from([count % 251]), 0, false);
+  assert.equal(body.replayable, true);
+  const kept = Buffer.concat(body.kept);
+  assert.equal(kept.length, 50_000);
+  assert.ok(
+    kept.every((byte, at) => byte === at % 251),
+    'in its order',
+  );
+  assert.ok(body.kept.length <= 20, `${body.kept.length} pieces`);
+});
