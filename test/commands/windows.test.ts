@@ -51,6 +51,11 @@ function families(text: string): Map<string, string> {
 
 async function visited(t: Parameters<typeof deploy>[0]): Promise<{ deployment: Deployment; id: string; pod: string }> {
   const deployment = await deploy(t, { application: 'plain-php', pods: 2 });
+  const { admin } = deployment.gateways[0]!;
+  await until(
+    'the gateway knows both pods',
+    async () => (await page(admin, '/pods')).text.split('"ready"').length === 3,
+  );
   const browser = deployment.browser();
   await browser.number('/inc');
   await browser.number('/inc');
@@ -120,8 +125,10 @@ test("a sidecar's window is a socket for its owner alone, and shows its pod and 
     const view = JSON.parse((await page(admin, `/sessions/${id}`)).text) as Record<string, unknown>;
     assert.deepEqual([view['pod'], view['here']], [pod, name === pod ? 'owned' : 'elsewhere']);
     assert.equal((await page(admin, '/sessions/nobody-knows-this-one')).status, 404);
+  }
+  for (const { sidecar } of deployment.pods) {
     await sidecar.process.kill('SIGTERM');
-    assert.equal(existsSync(path), false, 'nothing is left of it');
+    assert.equal(existsSync(String(sidecar.admin).slice('unix:'.length)), false, 'nothing is left of it');
   }
 });
 

@@ -73,6 +73,20 @@ test('a sidecar that never answered stays unhealthy, with the reason, also where
   assert.match(pod('pod-a').why, /ECONNREFUSED/);
 });
 
+test('a sidecar that starts later than the gateway is known soon after it answers, whatever the interval', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  sidecar.secrets = undefined;
+  const { watch, clock, pod } = watched(t, [sidecar.listed], { intervalMs: 3_600_000 });
+  await watch.start();
+  assert.equal(pod('pod-a').state, 'unhealthy');
+  sidecar.secrets = testSecrets;
+  clock.advance(500);
+  await until('it is known', () => pod('pod-a').state === 'ready');
+  await until('then at the interval', () => clock.pending === 1);
+  clock.advance(500);
+  assert.equal(sidecar.hellos, 1);
+});
+
 test('bare applications are ready at once and are asked by a connection', async (t) => {
   const bare = await ScriptedSidecar.start(t, 'pod-a');
   const { watch, pod, sees } = watched(t, [bare.listed], { hello: undefined });
