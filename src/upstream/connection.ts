@@ -8,12 +8,11 @@
  * Must not know HTTP. Which connection is re-used for whom is the pool's business.
  */
 
-import { connect, type Socket } from 'node:net';
-
 import type { Address } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import { Deadline } from '../base/deadline.ts';
 import { writeWithHead } from '../base/write-with-head.ts';
+import { PodSocket } from './pod-socket.ts';
 
 /** Why a connection is over: it never came about, that took too long, or it was lost later. */
 export type ConnectionLoss = 'refused' | 'connect-timeout' | 'lost';
@@ -58,7 +57,7 @@ export class UpstreamConnection {
   readonly key: string;
   /** For the present user: response and body deadlines; for the pool: the idle deadline. */
   readonly deadline: Deadline;
-  readonly #socket: Socket;
+  readonly #socket: PodSocket;
   readonly #owner: ConnectionOwner;
   #user: UpstreamUser | undefined;
   #connected = false;
@@ -88,7 +87,7 @@ export class UpstreamConnection {
         return true;
       },
     };
-    const socket = connect({ host: address.host, port: address.port, noDelay: true, allowHalfOpen: true, onread });
+    const socket = new PodSocket({ noDelay: true, allowHalfOpen: true, onread });
     this.#socket = socket;
     socket.on(
       'connect',
@@ -108,6 +107,7 @@ export class UpstreamConnection {
       'close',
       guard(() => this.#lose(this.#connected ? 'lost' : 'refused')),
     );
+    socket.connect({ host: address.host, port: address.port });
   }
 
   /** Bytes that the kernel has not taken yet. */

@@ -58,6 +58,20 @@ test('an early answer to an upload reaches the client, and what is left of the b
   assert.equal(under.lines.length, 1);
 });
 
+test('an early answer reaches the client even where the pod closes with the upload unread', async (t) => {
+  const { pod, client, under } = await started(t);
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\nabc');
+  const { peer } = await pod.request();
+  await peer.reads('abc');
+  // All within one turn: the rest of the upload is read before the answer, and meets a connection that was reset.
+  client.send('def');
+  peer.send('HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno');
+  peer.reset();
+  await client.reads('HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno');
+  assert.equal(await client.over(), 'fin');
+  assert.deepEqual([under.lines.length, under.lines[0]?.reason], [1, undefined]);
+});
+
 test('an upload goes on while its answer has begun', async (t) => {
   const { pod, client } = await started(t);
   client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n');
