@@ -128,6 +128,18 @@ function judge(
   return { kind: 'head', head, end };
 }
 
+/**
+ * Whether a head declares a body that must not follow it: legal for HEAD and 304, a fault for 204. A broken upstream
+ * sends it all the same, perhaps later than its head.
+ */
+export function declaresAbsentBody({ framing, fields }: ResponseHead): boolean {
+  if (framing.kind !== 'none') return false;
+  return fields.some(({ traits = 0, value }) => {
+    if ((traits & trait.transferEncoding) !== 0) return true;
+    return (traits & trait.contentLength) !== 0 && /[^0]/.test(value);
+  });
+}
+
 /** Answers to HEAD, and a 2xx to CONNECT (RFC 9112 section 6.3), which is never sent but easily told apart. */
 function answersWithoutBody(method: string, status: number): boolean {
   return method === 'HEAD' || (method === 'CONNECT' && status < 300);

@@ -8,7 +8,7 @@
 
 import type { CloseReason } from '../base/close-reasons.ts';
 import type { RequestHead } from '../http1/request-head.ts';
-import type { ResponseHead } from '../http1/response-head.ts';
+import { declaresAbsentBody, type ResponseHead } from '../http1/response-head.ts';
 import type { ConnectionLoss, UpstreamConnection, UpstreamUser } from '../upstream/connection.ts';
 import type { ClientSide } from './client-side.ts';
 import type { Candidate } from './plan.ts';
@@ -69,6 +69,8 @@ export class Attempt implements UpstreamUser {
   answerListener: AnswerListener | undefined;
   #state: 'connecting' | 'waiting' | 'answering' | 'over' = 'connecting';
   #responseSeen = false;
+  /** The answer may be followed by what must not follow it, and would be taken for the next one's answer. */
+  #mistrusted = false;
   #paused = false;
   /** The client has left: what the application may still say, in bytes; undefined: the client is there. */
   #readOnBytes: number | undefined;
@@ -138,7 +140,7 @@ export class Attempt implements UpstreamUser {
     if (this.#state === 'over') return;
     this.#state = 'over';
     // What the pod has not even taken of the request it may never read: the next one would be read as the rest of it.
-    if (!reusable || this.#upstream.waitingBytes > 0) {
+    if (!reusable || this.#mistrusted || this.#upstream.waitingBytes > 0) {
       this.#upstream.destroy();
       return;
     }
@@ -245,6 +247,7 @@ export class Attempt implements UpstreamUser {
           continue;
         case 'final':
           this.#state = 'answering';
+          this.#mistrusted = declaresAbsentBody(step.head);
           listener.finalHead(step.head, bytes, step.end);
           // Most answers are complete by now and need no deadline for their body.
           if (this.#awaitsBody()) this.#upstream.deadline.set(context.timeouts.bodyIdleMs);

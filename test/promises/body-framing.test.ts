@@ -117,9 +117,9 @@ test('what outgrows holdBytes goes to an HTTP/1.0 client as it is, and is counte
 });
 
 for (const [what, request, answer] of [
-  ['HEAD', 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n'],
+  ['HEAD', 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'],
   ['204', get, 'HTTP/1.1 204 No Content\r\n\r\n'],
-  ['304', get, 'HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n'],
+  ['304', get, 'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n'],
   ['Content-Length: 0', get, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'],
 ] as const) {
   test(`an answer without a body ends with its head, and both connections stay: ${what}`, async (t) => {

@@ -53,6 +53,32 @@ test('pipelined requests are answered in order, the next is not forwarded before
   }
 });
 
+/** Answers whose head declares a body that they must not have: a broken pod sends it all the same, perhaps later. */
+const bodiless: readonly [string, string][] = [
+  ['HEAD', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'],
+  ['HEAD', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  ['GET', 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n'],
+  ['GET', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n'],
+];
+
+for (const [method, answer] of bodiless) {
+  test(`what follows ${JSON.stringify(answer)} to ${method} is nobody's answer`, async (t) => {
+    const pod = await ScriptedPod.start(t);
+    const under = await ProxyUnderTest.start(t, { role: new ScriptedRole({ candidates: [pod.address] }) });
+    const client = await under.client();
+    client.send(`${method} /1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const { peer } = await pod.request();
+    peer.send(answer);
+    await client.takes('\r\n\r\n');
+    client.send('GET /2 HTTP/1.1\r\nHost: a\r\n\r\n');
+    const second = await pod.request();
+    assert.match(second.head, /^GET \/2 /);
+    second.peer.send(ok);
+    await client.reads(ok);
+    await peer.over();
+  });
+}
+
 test('a client that asks for the end of the connection gets its answer and a FIN', async (t) => {
   const pod = await ScriptedPod.start(t);
   const under = await ProxyUnderTest.start(t, { role: new ScriptedRole({ candidates: [pod.address] }) });
