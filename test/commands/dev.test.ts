@@ -175,6 +175,18 @@ test('an application that keeps no files at all is warned of once', async (t) =>
   assert.ok(dev.process.running);
 });
 
+test('a reader of its lines that leaves takes dev and its replicas along', { timeout: 60_000 }, async (t) => {
+  const dev = DevUnderTest.start(t, {
+    flags: ['--port', '0', '--replicas', '1'],
+    command: plainPhp,
+    // What is said through the pipe ends with its first line; its end is told behind it.
+    around: (words) => ['bash', '-c', '("$@"; echo "ended $?" >&2) | head -n 1 >&2', 'bash', ...words],
+  });
+  await dev.says(/^ended 0$/);
+  assert.deepEqual(await dev.process.ended, { code: 0, signal: null });
+  assert.deepEqual(dev.leftFolders, []);
+});
+
 test('a busy port says so and ends with 2', async (t) => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -188,9 +200,13 @@ test('a busy port says so and ends with 2', async (t) => {
 
 test('what can not be used is told once, by its name, and ends with 1', async (t) => {
   const cases = [
-    { flags: ['--preset', 'wordpress'], command: plainPhp, words: /--preset is needed, one of laravel, php/ },
+    {
+      flags: ['--preset', 'wordpress'],
+      command: plainPhp,
+      words: /--preset "wordpress" is unknown here: one of laravel, php/,
+    },
     { flags: [], command: [nodeProgram, 'app.js'], words: /--preset is needed/ },
-    { flags: ['--preset', 'express'], command: [nodeProgram, 'app.js'], words: /session\.keys/ },
+    { flags: ['--preset', 'express'], command: [nodeProgram, 'app.js'], words: /session\.keys.*SESSION_SECRET/ },
     { flags: ['--preset', 'php', '--replicas', '65'], command: plainPhp, words: /1 to 64 replicas/ },
     { flags: ['--preset', 'php', '--replicas', '0'], command: plainPhp, words: /1 to 64 replicas/ },
     { flags: ['--preset', 'php', '--set', 'timeouts.head=soon'], command: plainPhp, words: /timeouts\.head/ },
