@@ -23,7 +23,7 @@ const style = `
   body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1d2733 }
   h1 { font-size: 1.3rem; margin: 0 } h2 { font-size: 1rem; margin: 2rem 0 .5rem }
   table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #dde3ea }
-  th { font-weight: 600; color: #5a6b7d } td.number { text-align: right; font-variant-numeric: tabular-nums }
+  th { font-weight: 600; color: #5a6b7d } .number { text-align: right; font-variant-numeric: tabular-nums }
   .state::before { content: "\\25cf  "; color: #c0392b } .ready::before { color: #27864a } .draining::before { color: #c78a0a }
   p { margin: .2rem 0; color: #5a6b7d }`;
 
@@ -41,7 +41,7 @@ export function statusPage(status: Status): string {
 <p class="state ${ready.ok ? 'ready' : 'not-ready'}">${ready.ok ? 'ready' : 'not ready'}: ${escaped(ready.reason)}</p>
 <h2>Pods</h2>
 <table>
-<tr><th>name<th>state<th>why<th>in flight</tr>
+<tr><th>name<th>state<th>why<th class="number">in flight</tr>
 ${pods.slice(0, podRowsMax).map(podRow).join('\n')}
 </table>
 <h2>Numbers</h2>

@@ -10,9 +10,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-import { presets, type Preset } from '../affinity/session-codec.ts';
+import { type Preset, presets } from '../affinity/session-codec.ts';
 import type { GatewayConfig, SidecarConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { presetDefaults } from '../config/presets.ts';
 import { formatProblem, type Tree } from '../config/problems.ts';
 import type { ConfigOptions } from './load-or-complain.ts';
 
@@ -38,11 +39,15 @@ interface Places {
   readonly folder: string;
 }
 
+/** Those whose sessions can be kept: without that there is nothing to watch here. */
+const devPresets = presets.filter((preset) => presetDefaults[preset].available === 'sessions');
+
 /** @returns undefined where something is wrong; it has been said on standard error. */
 export function devConfigs(options: DevOptions, places: Places): DevConfigs | undefined {
   const preset = options.preset ?? guessPreset(options.command);
-  if (preset === undefined || !presets.some((known) => known === preset)) {
-    process.stderr.write(`holdfast dev: --preset is needed, one of ${presets.join(', ')}\n`);
+  if (preset === undefined || !devPresets.some((known) => known === preset)) {
+    const what = preset === undefined ? 'is needed' : `"${preset}" is unknown here`;
+    process.stderr.write(`holdfast dev: --preset ${what}: one of ${devPresets.join(', ')}\n`);
     return undefined;
   }
   const base = baseTree(preset, options);
@@ -88,7 +93,11 @@ function load(options: DevOptions, base: Tree, forced: readonly string[]): Gatew
     dev: true,
   });
   if (loaded.kind === 'config') return loaded.config;
-  for (const problem of loaded.problems) process.stderr.write(`holdfast dev: ${formatProblem(problem)}\n`);
+  for (const problem of loaded.problems) {
+    const hint =
+      problem.path === 'session.keys' ? '; dev takes it from APP_KEY or .env (laravel), SESSION_SECRET (express)' : '';
+    process.stderr.write(`holdfast dev: ${formatProblem(problem)}${hint}\n`);
+  }
   return undefined;
 }
 

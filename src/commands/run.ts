@@ -48,8 +48,10 @@ export async function run(options: ConfigOptions): Promise<number> {
     log.info({}, 'stopped');
     return 0;
   } catch (error) {
+    // Told first: a drain takes its time.
+    const code = failed(error, log);
     await lifecycle.stop();
-    return failed(error, log);
+    return code;
   } finally {
     forgetSignals();
     forgetFaults();

@@ -25,7 +25,11 @@ export function settleSession(keys: Keys, report: Report): SessionConfig | undef
   if (preset === 'plain' && cookie === undefined)
     report('session.cookie', 'is needed: preset plain has no name of its own');
   if (defaults.needsKeys && keys.session.keys.length === 0) {
-    report('session.keys', `is needed: preset ${preset} reads the session's id with the application's key`);
+    const keyVariable = preset === 'laravel' ? 'APP_KEY' : 'SESSION_SECRET';
+    report(
+      'session.keys',
+      `is needed, such as [env:${keyVariable}]: preset ${preset} reads the session's id with the application's key`,
+    );
   }
   return {
     preset,

@@ -180,7 +180,10 @@ function settleSidecar(keys: Keys, report: Report, dev: boolean): SidecarConfig 
     );
   }
   if (session !== undefined && presetDefaults[session.preset].available === 'affinity') {
-    report('session.preset', `"${session.preset}" has no session files, so that a sidecar can not keep them`);
+    report(
+      'session.preset',
+      `"${session.preset}" is for affinity only in this version: a gateway knows its cookie, a sidecar not its files`,
+    );
   }
   const store = settleStore(keys, report);
   const advertise = settleAdvertise(keys, report);

@@ -105,10 +105,11 @@ export function path() {
 
 /** A list of texts; one text alone counts as a list of one. */
 export function texts(pattern: RegExp, what: string) {
-  const words = `is not a list, each entry ${what}`;
-  const one = z.string(words).regex(pattern, words);
+  const one = z.string(`is not ${what}`).regex(pattern, `is not ${what}`);
   return z
-    .union([one.transform((entry) => [entry]), z.array(one).max(namesMax)], { error: words })
+    .union([one.transform((entry) => [entry]), z.array(one).max(namesMax)], {
+      error: `is not ${what}, or a list of them`,
+    })
     .meta({ kind: `list, each ${what}` } satisfies KeyMeta);
 }
 

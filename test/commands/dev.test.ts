@@ -175,18 +175,6 @@ test('an application that keeps no files at all is warned of once', async (t) =>
   assert.ok(dev.process.running);
 });
 
-test('a reader of its lines that leaves takes dev and its replicas along', { timeout: 60_000 }, async (t) => {
-  const dev = DevUnderTest.start(t, {
-    flags: ['--port', '0', '--replicas', '1'],
-    command: plainPhp,
-    // What is said through the pipe ends with its first line; its end is told behind it.
-    around: (words) => ['bash', '-c', '("$@"; echo "ended $?" >&2) | head -n 1 >&2', 'bash', ...words],
-  });
-  await dev.says(/^ended 0$/);
-  assert.deepEqual(await dev.process.ended, { code: 0, signal: null });
-  assert.deepEqual(dev.leftFolders, []);
-});
-
 test('a busy port says so and ends with 2', async (t) => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
