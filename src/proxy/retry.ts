@@ -45,7 +45,7 @@ const connectTimeoutsMax = 3;
 const giveUp: RetryDecision = { kind: 'give-up' };
 
 export function decideRetry(facts: AttemptFacts): RetryDecision {
-  // Sent twice already, and perhaps executed once: whatever comes now, a third sending could execute it twice.
+  // It was sent before this attempt, and perhaps executed: sent once more it could be executed twice.
   if (!facts.bodyKept || !facts.inTime || facts.replayed) return giveUp;
   switch (facts.loss) {
     case 'refused':
