@@ -93,6 +93,11 @@ export class Attempt implements UpstreamUser {
     return this.#responseSeen;
   }
 
+  /** When a reused connection was taken and the request written to it, in the clock's monotonic milliseconds. */
+  get takenAtMs(): number {
+    return this.#upstream.takenAtMs;
+  }
+
   /** A connection came about and the request head was written. */
   get sent(): boolean {
     return this.#state !== 'connecting';

@@ -117,12 +117,15 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
   }
 
   attemptLost(loss: AttemptLoss | 'failed', reason: CloseReason): void {
-    if (loss === 'failed' || this.#clientGone) this.#refuse(reason);
+    // Why the application did not finish still matters: a dead one leaves something else behind than a slow one.
+    if (this.#clientGone) this.#end('cut', reason);
+    else if (loss === 'failed') this.#refuse(reason);
     else this.#retry(loss, { reason, unsent: undefined });
   }
 
   #retry(loss: AttemptLoss, why: { readonly reason: CloseReason; readonly unsent: string | undefined }): void {
-    const { candidate, reused, responseSeen } = this.#attempt!;
+    const { candidate, reused, responseSeen, takenAtMs } = this.#attempt!;
+    const nowMs = this.#context.clock.monotonicMs();
     this.#trail ??= new RetryTrail(this.#context.retries, this.#startedMs);
     const next = this.#trail.next({
       loss,
@@ -130,7 +133,8 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
       reusedConnection: reused,
       responseSeen,
       bodyKept: this.#body.replayable,
-      nowMs: this.#context.clock.monotonicMs(),
+      lostAfterMs: nowMs - takenAtMs,
+      nowMs,
       boundMs: candidate.responseTimeoutMs,
       inFlight: this.#context.inFlight,
     });

@@ -24,8 +24,8 @@ export interface AttemptFacts {
   readonly bodyKept: boolean;
   /** Attempts of this exchange that timed out connecting, this one included. */
   readonly connectTimeouts: number;
-  /** The exchange has been sent a second time already. */
-  readonly replayed: boolean;
+  /** The exchange was sent before this attempt, on a connection that then ended; how that was. */
+  readonly replayed: 'no' | 'stillborn' | 'perhaps-executed';
   /** The first attempt began less than the response timeout ago: all attempts share that bound (rules 20, 21). */
   readonly inTime: boolean;
 }
@@ -42,11 +42,17 @@ export type RetryDecision =
 /** Refused connections cost nothing; one that times out costs the client a second. */
 const connectTimeoutsMax = 3;
 
+/**
+ * A connection that ends this soon after the request was written to it was dead before: the other kernel's RST was on its
+ * way. No application has executed the request, and no keeper stored what it did, in that time.
+ */
+const stillbornMs = 1;
+
 const giveUp: RetryDecision = { kind: 'give-up' };
 
 export function decideRetry(facts: AttemptFacts): RetryDecision {
   // It was sent before this attempt, and perhaps executed: sent once more it could be executed twice.
-  if (!facts.bodyKept || !facts.inTime || facts.replayed) return giveUp;
+  if (!facts.bodyKept || !facts.inTime || facts.replayed === 'perhaps-executed') return giveUp;
   switch (facts.loss) {
     case 'refused':
     case 'unsent':
@@ -57,7 +63,7 @@ export function decideRetry(facts: AttemptFacts): RetryDecision {
       return facts.connectTimeouts < connectTimeoutsMax ? { kind: 'next-candidate', budgeted: false } : giveUp;
     case 'lost': {
       // The pod closed a connection it thought idle while the request was on its way (RFC 9110 section 9.2.2).
-      const stale = facts.reusedConnection && !facts.responseSeen;
+      const stale = facts.reusedConnection && !facts.responseSeen && facts.replayed === 'no';
       return stale && isReplayable(facts.method) ? { kind: 'replay', budgeted: true } : giveUp;
     }
   }
@@ -96,7 +102,7 @@ export class RetryTrail {
   readonly #budget: RetryBudget;
   readonly #startedMs: number;
   #connectTimeouts = 0;
-  #replayed = false;
+  #replayed: AttemptFacts['replayed'] = 'no';
   #inBudget = false;
 
   constructor(budget: RetryBudget, startedMs: number) {
@@ -106,12 +112,14 @@ export class RetryTrail {
 
   /** The request was sent a second time: what it did the first time is not known. */
   get replayed(): boolean {
-    return this.#replayed;
+    return this.#replayed !== 'no';
   }
 
   /** What to do about a loss. `boundMs`: how long after its start an exchange may still be tried again. */
   next(
     facts: Omit<AttemptFacts, 'connectTimeouts' | 'replayed' | 'inTime'> & {
+      /** From the request's writing to a reused connection to that connection's end. */
+      readonly lostAfterMs: number;
       readonly nowMs: number;
       readonly boundMs: number;
       readonly inFlight: number;
@@ -129,7 +137,7 @@ export class RetryTrail {
       this.#inBudget = this.#budget.enter(facts.inFlight);
       if (!this.#inBudget) return 'give-up';
     }
-    if (decision.kind === 'replay') this.#replayed = true;
+    if (decision.kind === 'replay') this.#replayed = facts.lostAfterMs < stillbornMs ? 'stillborn' : 'perhaps-executed';
     return decision.kind;
   }
 

@@ -67,6 +67,8 @@ export class UpstreamConnection {
   reused = false;
   /** When it was last given back, in the clock's monotonic milliseconds. */
   idleSinceMs = 0;
+  /** When it was last taken from the pool, likewise. */
+  takenAtMs = 0;
 
   /** Dials at once. The user hears upstreamConnected() or upstreamLost(), never during this call. */
   constructor(address: Address, user: UpstreamUser, options: DialOptions) {

@@ -56,8 +56,10 @@ export class UpstreamPool implements ConnectionOwner {
     const idle = this.#idle.get(keyOf(address));
     const freshest = idle?.at(-1);
     if (idle === undefined || freshest === undefined) return undefined;
-    if (this.#clock.monotonicMs() - freshest.idleSinceMs >= Math.min(idleMsMax, this.#idleMs)) return undefined;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - freshest.idleSinceMs >= Math.min(idleMsMax, this.#idleMs)) return undefined;
     idle.pop();
+    freshest.takenAtMs = nowMs;
     this.#idleCount--;
     freshest.deadline.clear();
     freshest.setUser(user);

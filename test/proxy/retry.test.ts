@@ -10,7 +10,7 @@ const stale: AttemptFacts = {
   responseSeen: false,
   bodyKept: true,
   connectTimeouts: 0,
-  replayed: false,
+  replayed: 'no',
   inTime: true,
 };
 
@@ -23,7 +23,7 @@ test('a stale connection is replayed for GET, HEAD and OPTIONS only, once, befor
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'TRACE', 'get']) assert.equal(decided({ method }), 'give-up');
   assert.equal(decided({ reusedConnection: false }), 'give-up');
   assert.equal(decided({ responseSeen: true }), 'give-up');
-  assert.equal(decided({ replayed: true }), 'give-up');
+  for (const replayed of ['stillborn', 'perhaps-executed'] as const) assert.equal(decided({ replayed }), 'give-up');
 });
 
 test('a refused connection and an `unsent` answer go to the next candidate, any method', () => {
@@ -32,9 +32,23 @@ test('a refused connection and an `unsent` answer go to the next candidate, any 
   }
 });
 
-test('what was sent twice is not sent a third time, not even where the second try was refused', () => {
+test('what a pod may have executed before it died is sent nowhere else, not even where its second try is refused', () => {
   for (const loss of ['refused', 'connect-timeout', 'lost', 'unsent', 'overloaded'] as const) {
-    assert.equal(decided({ loss, replayed: true }), 'give-up');
+    assert.equal(decided({ loss, replayed: 'perhaps-executed' }), 'give-up');
+  }
+});
+
+test('what was written to a connection that was dead already goes to the next pod when its own refuses', () => {
+  const budget = new RetryBudget();
+  for (const [lostAfterMs, next] of [
+    [0.4, 'next-candidate'],
+    [4, 'give-up'],
+  ] as const) {
+    const trail = new RetryTrail(budget, 0);
+    const facts = { ...stale, lostAfterMs, nowMs: 5, boundMs: 1000, inFlight: 1 };
+    assert.equal(trail.next(facts), 'replay');
+    assert.equal(trail.next({ ...facts, loss: 'refused' }), next);
+    trail.end();
   }
 });
 
@@ -52,7 +66,7 @@ test('nothing is tried again without the whole body, or after the bound', () => 
 
 test('replays and overloaded ones are bounded by a fifth of what is in flight, and at least ten; refusals are not', () => {
   const budget = new RetryBudget();
-  const facts = { ...stale, nowMs: 1, boundMs: 1000 };
+  const facts = { ...stale, lostAfterMs: 0, nowMs: 1, boundMs: 1000 };
   const trails = Array.from({ length: 40 }, () => new RetryTrail(budget, 0));
   const replays = (inFlight: number): number =>
     trails.filter((trail) => trail.next({ ...facts, inFlight }) === 'replay').length;
