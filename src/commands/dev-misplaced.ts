@@ -80,8 +80,8 @@ class WatchedStay implements Stay {
     this.#stay.answered(change);
   }
 
-  settle(): Verdict | Promise<Verdict> {
-    const verdict = this.#stay.settle();
+  settle(lives?: () => Promise<boolean>): Verdict | Promise<Verdict> {
+    const verdict = this.#stay.settle(lives);
     return verdict instanceof Promise ? verdict.then((settled) => this.#look(settled)) : this.#look(verdict);
   }
 

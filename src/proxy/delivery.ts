@@ -60,8 +60,8 @@ export class Delivery implements AnswerListener, AnswerSink {
   #clientGone = false;
   /** The answer's end was the application's. */
   #died = false;
-  /** Open from the end of a close-delimited answer to its verdict: whether the application still lives. */
-  #dial: Dial | undefined;
+  /** From the end of an answer that does not tell whether the application lives to its verdict. */
+  #life: Dial | undefined;
   #keepAlive = false;
   #bytes = 0;
 
@@ -154,17 +154,17 @@ export class Delivery implements AnswerListener, AnswerSink {
     if (this.#phase === 'over') return;
     this.#phase = 'over';
     const { listener, attempt } = this.#options;
-    const why = this.#clientGone ? 'client-gone' : reason;
+    const why = this.#clientGone && reason !== 'application-died' ? 'client-gone' : reason;
     attempt.destroy();
-    this.#dial?.close();
-    if (this.#answer.headLeft) listener.cut(this.#answer.endsWithConnection ? 'reset' : 'cut', why);
+    this.#life?.close();
+    if (this.#answer.headLeft || this.#clientGone) listener.cut(this.#answer.endsWithConnection ? 'reset' : 'cut', why);
     else listener.undelivered(why);
   }
 
   /** Ends it without a word: the exchange is ended from outside. */
   stop(): void {
     this.#phase = 'over';
-    this.#dial?.close();
+    this.#life?.close();
   }
 
   #read(bytes: Buffer, from: number): void {
@@ -173,10 +173,6 @@ export class Delivery implements AnswerListener, AnswerSink {
     else if (step === 'malformed') this.fail('upstream-bad-response');
   }
 
-  /**
-   * A killed application closes its connections, and frees its locks, like one that has finished (rules 12). It is
-   * asked again when the verdict is there: only then is it known whether the session was written.
-   */
   #check(): void {
     this.#phase = 'checking';
     const { attempt, context, listener } = this.#options;
@@ -185,14 +181,13 @@ export class Delivery implements AnswerListener, AnswerSink {
     const done = (accepts: boolean): void => {
       if (this.#phase !== 'checking') return;
       try {
-        this.#died = !accepts;
         if (accepts) this.#settle();
-        else this.fail('application-died');
+        else this.#dies();
       } catch (error) {
         listener.fault(error);
       }
     };
-    this.#dial = new Dial(address, { timeoutMs, clock: context.clock, done });
+    this.#life = new Dial(address, { timeoutMs, clock: context.clock, done });
   }
 
   /** @param surplus the pod sent more than its answer, which nobody asked for */
@@ -223,36 +218,33 @@ export class Delivery implements AnswerListener, AnswerSink {
   #settle(): void {
     this.#phase = 'settling';
     const { plan, listener } = this.#options;
-    const verdict = plan.settle();
-    if (!(verdict instanceof Promise)) {
-      this.#given(verdict);
-      return;
-    }
-    this.#answer.waitForVerdict();
-    verdict.then((settled) => this.#given(settled)).catch((error: unknown) => listener.fault(error));
-  }
-
-  /** A kill ends the listener before the session's lock; what the sockets have to say is heard before it counts. */
-  #given(verdict: Verdict): void {
-    if (this.#dial === undefined) {
+    const life = this.#life;
+    const verdict = plan.settle(life === undefined ? undefined : () => life.proved());
+    if (!(verdict instanceof Promise) && life === undefined) {
       this.#settled(verdict);
       return;
     }
-    setImmediate(() => {
-      try {
-        this.#settled(verdict);
-      } catch (error) {
-        this.#options.listener.fault(error);
-      }
-    });
+    this.#answer.waitForVerdict();
+    this.#verdict(verdict, life).catch((error: unknown) => listener.fault(error));
+  }
+
+  async #verdict(given: Verdict | Promise<Verdict>, life: Dial | undefined): Promise<void> {
+    const verdict = await given;
+    const lives = life === undefined || verdict.kind === 'refuse' || (await life.isOpen());
+    if (this.#phase !== 'settling') return;
+    if (lives) this.#settled(verdict);
+    else this.#dies();
+  }
+
+  #dies(): void {
+    this.#died = true;
+    this.fail('application-died');
   }
 
   #settled(verdict: Verdict): void {
     if (this.#phase !== 'settling') return;
-    if (this.#dial?.isOpen === false) this.#died = true;
-    this.#dial?.close();
+    this.#life?.close();
     if (verdict.kind === 'refuse') this.fail(verdict.reason);
-    else if (this.#died) this.fail('application-died');
     else if (this.#clientGone) this.fail('client-gone');
     else {
       this.#fenced = verdict.fencedByLogout === true;

@@ -107,8 +107,11 @@ export interface Plan {
   next(failure: AttemptFailure | undefined): Step | Promise<Step>;
   /** The final response head of a candidate (also a 101); not called for other 1xx. Must not throw. */
   answered(head: ResponseHead, candidate: Candidate): Answered;
-  /** Called once when the answer has arrived whole and `hold` was not 'none'. Must not throw or reject. */
-  settle(): Verdict | Promise<Verdict>;
+  /**
+   * Called once when the answer has arrived whole and `hold` was not 'none'. Must not throw or reject.
+   * @param lives where the application was asked (`savedLater`): whether it still lives
+   */
+  settle(lives?: () => Promise<boolean>): Verdict | Promise<Verdict>;
   /**
    * Asked after a verdict `fencedByLogout`, for each Set-Cookie value of the answer and of the fields added to it:
    * whether it is the session's or the pin's and stays behind (rules 16). Absent: none does.

@@ -152,9 +152,9 @@ class SidecarPlan implements Plan {
     return this.#options.codec.fromAnswer([setCookie], this.#options.clock.nowMs()).kind !== 'none';
   }
 
-  settle(): Verdict | Promise<Verdict> {
+  settle(lives?: () => Promise<boolean>): Verdict | Promise<Verdict> {
     this.#settled = true;
-    return this.#stay?.settle() ?? { kind: 'leave' };
+    return this.#stay?.settle(lives) ?? { kind: 'leave' };
   }
 
   finish(end: ExchangeEnd): void {

@@ -6,7 +6,7 @@
  */
 
 import type { TakenRecord } from '../store/contract.ts';
-import type { FileState } from './file-state.ts';
+import { type FileState, mayBeTorn } from './file-state.ts';
 import type { Note } from './notes.ts';
 
 export type TakenPlan =
@@ -32,6 +32,8 @@ export function planTaken(record: TakenRecord, ours: boolean, file: FileState): 
   if (!ours) return storedCopy;
   switch (file.kind) {
     case 'content':
+      // A kill in the middle of a write leaves a part: nobody was ever answered by it, but by the stored copy.
+      return mayBeTorn(file.bytes) && record.blob !== undefined ? 'restore' : 'keep-file';
     case 'unchanged':
     case 'too-large':
       return 'keep-file';

@@ -5,7 +5,7 @@
  * Must not know how the file was read or the store is written.
  */
 
-import { digestOf, type FileStamp, type FileState } from './file-state.ts';
+import { digestOf, type FileStamp, type FileState, mayBeTorn } from './file-state.ts';
 import type { Ownership } from './ownership.ts';
 
 /** The content of a file with zero bytes that counts as a session. */
@@ -27,10 +27,13 @@ export interface CaptureCause {
   readonly died: boolean;
 }
 
+/** Asked after a read: whether the application that may have been writing lives. False: `died`. */
+export type Lives = () => Promise<boolean>;
+
 export interface CaptureFacts extends CaptureCause {
   /** The preset's rule: zero bytes under the lock are the empty session (FileRules). */
   readonly zeroBytesIsASession: boolean;
-  /** The file system has no room: zero bytes are a failed write. */
+  /** The file system has no room: zero bytes, or a part of a session, are a failed write. */
   readonly isFull: () => boolean;
 }
 
@@ -79,7 +82,8 @@ function planHeld(
     case 'unchanged':
     case 'empty': {
       const content = contentOf(file, facts);
-      if (file.kind === 'unchanged' || (known.what === 'content' && content?.digest === known.digest)) {
+      const digest = file.kind === 'content' ? file.digest : content?.digest;
+      if (file.kind === 'unchanged' || (known.what === 'content' && digest === known.digest)) {
         const mtimeMoved = known.what === 'content' && known.mtimeMs !== file.mtimeMs;
         return { do: 'keep', stamp: file.stamp, mtimeMoved };
       }
@@ -100,11 +104,10 @@ function planHeld(
 function planFirst(file: FileState, facts: CaptureFacts): CapturePlan {
   switch (file.kind) {
     case 'content':
-      return { do: 'create', content: file, mtimeMs: file.mtimeMs, stamp: file.stamp };
     case 'empty': {
       // PHP opens the file of any id that a client sends; an id that it issued itself is another matter.
       const content = contentOf(file, facts);
-      if (content !== undefined && facts.issued)
+      if (content !== undefined && (facts.issued || file.kind === 'content'))
         return { do: 'create', content, mtimeMs: file.mtimeMs, stamp: file.stamp };
       return content === undefined && !facts.died ? { do: 'refuse', reason: 'session-unreadable' } : { do: 'nothing' };
     }
@@ -129,12 +132,12 @@ function planUnread(file: Extract<FileState, { readonly kind: 'locked' | 'too-la
   }
 }
 
-/** What there is to store; undefined: nothing that was read, or zero bytes that are no session (rule 18). */
+/** What there is to store; undefined: nothing that was read, or a part of a session, or zero bytes that are none (rule 18). */
 function contentOf(
   file: Extract<FileState, { readonly kind: 'content' | 'unchanged' | 'empty' }>,
   facts: CaptureFacts,
 ): SessionContent | undefined {
-  if (file.kind === 'content') return file;
+  if (file.kind === 'content') return mayBeTorn(file.bytes) && (facts.died || facts.isFull()) ? undefined : file;
   if (file.kind === 'unchanged') return undefined;
   return facts.zeroBytesIsASession && !facts.died && !facts.isFull() ? emptyContent : undefined;
 }

@@ -7,8 +7,8 @@
  */
 
 import type { PutContent } from '../store/contract.ts';
-import { type CaptureCause, type CaptureFacts, type CapturePlan, planCapture } from './capture-plan.ts';
-import type { FileState } from './file-state.ts';
+import { type CaptureCause, type CaptureFacts, type CapturePlan, type Lives, planCapture } from './capture-plan.ts';
+import { type FileState, mayBeTorn } from './file-state.ts';
 import type { CaptureEnd, CaptureFlight } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import { type Acknowledged, epochOf, versionOf } from './ownership.ts';
@@ -16,6 +16,14 @@ import type { SessionEntry } from './session-entry.ts';
 
 /** Every request ends with one of these. */
 export const ordinary: CaptureCause = { issued: false, died: false };
+
+/** How a look is made. */
+export interface CaptureHow {
+  /** Longest wait for the file's lock; `timeouts.lock` where absent. */
+  readonly withinMs?: number;
+  /** Asked before something is stored that a kill may have left. */
+  readonly lives?: Lives | undefined;
+}
 
 const nothing: CaptureEnd = { kind: 'none' };
 const lost: CaptureEnd = { kind: 'refused', reason: 'put-refused' };
@@ -33,22 +41,22 @@ export class Capture {
 
   /**
    * Captures the session once. Synchronous where the file is as the store knows it. Never rejects.
-   * @param withinMs longest wait for the file's lock; `timeouts.lock` where absent.
    */
-  run(entry: SessionEntry, cause: CaptureCause, withinMs?: number): CaptureEnd | Promise<CaptureEnd> {
+  run(entry: SessionEntry, cause: CaptureCause, how: CaptureHow = {}): CaptureEnd | Promise<CaptureEnd> {
     const { nextCapture } = entry;
     if (nextCapture !== undefined) {
       // One of them ended with a dead application: then what is missing is its doing, as far as anyone can tell.
       const { issued, died } = nextCapture.cause;
       nextCapture.cause = { issued: issued || cause.issued, died: died || cause.died };
+      nextCapture.lives ??= how.lives;
       return nextCapture.end;
     }
-    if (entry.capturing === undefined) return this.#begin(entry, cause, withinMs);
+    if (entry.capturing === undefined) return this.#begin(entry, cause, how);
     const end = entry.capturing.end.then(() => {
       entry.nextCapture = undefined;
-      return this.#begin(entry, flight.cause, withinMs);
+      return this.#begin(entry, flight.cause, { ...how, lives: flight.lives });
     });
-    const flight: CaptureFlight = { cause, end };
+    const flight: CaptureFlight = { cause, lives: how.lives, end };
     entry.nextCapture = flight;
     return end;
   }
@@ -60,13 +68,13 @@ export class Capture {
     }
   }
 
-  #begin(entry: SessionEntry, cause: CaptureCause, withinMs: number | undefined): CaptureEnd | Promise<CaptureEnd> {
+  #begin(entry: SessionEntry, cause: CaptureCause, { withinMs, lives }: CaptureHow): CaptureEnd | Promise<CaptureEnd> {
     try {
       const file = this.#read(entry, withinMs);
       const known = file instanceof Promise ? undefined : this.#asKnown(entry, file, cause);
       if (known !== undefined) return known;
-      const end = this.#carryOut(entry, file, cause).finally(() => (entry.capturing = undefined));
-      entry.capturing = { cause, end };
+      const end = this.#carryOut(entry, file, { ...cause, lives }).finally(() => (entry.capturing = undefined));
+      entry.capturing = { cause, lives, end };
       return end;
     } catch (error) {
       return this.#fault(entry, error);
@@ -96,14 +104,16 @@ export class Capture {
   async #carryOut(
     entry: SessionEntry,
     reading: FileState | Promise<FileState>,
-    cause: CaptureCause,
+    { lives, ...cause }: CaptureCause & { readonly lives: Lives | undefined },
   ): Promise<CaptureEnd> {
     try {
       const epochBefore = epochOf(entry.state);
       const file = await reading;
+      // What a killed application left under its lock is not what it meant to write (rules 17, 18).
+      const died = lives !== undefined && isSuspect(file) && !(await lives());
       // The read may have waited for a lock; another term is not this capture's business.
       if (epochOf(entry.state) !== epochBefore) return lost;
-      const plan = planCapture(entry.state, file, this.#facts(cause));
+      const plan = planCapture(entry.state, file, this.#facts(died ? { ...cause, died } : cause));
       return await this.#do(entry, plan, file);
     } catch (error) {
       return this.#fault(entry, error);
@@ -164,7 +174,7 @@ export class Capture {
       if (result.kind === 'refused') return this.#refused(entry, epoch);
       this.#context.apply(entry, { on: 'stored', epoch, acknowledged: acknowledgedBy(plan) });
       this.#stored(entry, { epoch, sentTick, storeTimeMs: result.storeTimeMs });
-      return { kind: 'safe', epoch };
+      return { kind: 'safe', epoch, stored: true };
     } catch (error) {
       this.#context.storeFailed('put', error);
       return { kind: 'unsynced', burial: undefined };
@@ -182,7 +192,7 @@ export class Capture {
       const { epoch, storeTimeMs } = result;
       this.#context.apply(entry, { on: 'created', epoch, acknowledged: acknowledgedBy(plan), storeTimeMs });
       this.#stored(entry, { epoch, sentTick, storeTimeMs });
-      return { kind: 'safe', epoch };
+      return { kind: 'safe', epoch, stored: true };
     } catch (error) {
       this.#context.storeFailed('create', error);
       return { kind: 'unsynced', burial: undefined };
@@ -244,9 +254,9 @@ export class Capture {
   }
 
   #facts(cause: CaptureCause): CaptureFacts {
-    return cause === ordinary
-      ? this.#ordinaryFacts
-      : { ...this.#ordinaryFacts, issued: cause.issued, died: cause.died };
+    return cause.issued || cause.died
+      ? { ...this.#ordinaryFacts, issued: cause.issued, died: cause.died }
+      : this.#ordinaryFacts;
   }
 
   #fault(entry: SessionEntry, error: unknown): CaptureEnd {
@@ -254,6 +264,11 @@ export class Capture {
     log.error({ session: digestOf(entry.id), error }, 'a capture failed; please report it');
     return { kind: 'refused', reason: 'internal' };
   }
+}
+
+/** What a kill leaves: nothing of what was to be written, or the beginning of it. */
+function isSuspect(file: FileState): boolean {
+  return file.kind === 'empty' || (file.kind === 'content' && mayBeTorn(file.bytes));
 }
 
 function acknowledgedBy(plan: Extract<CapturePlan, { do: 'put' | 'create' }>): Acknowledged {

@@ -8,10 +8,11 @@
 
 import type { CookieChange, SessionId } from '../affinity/session-codec.ts';
 import { ordinary } from './capture.ts';
+import type { Lives } from './capture-plan.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import { epochOf } from './ownership.ts';
 import type { SessionEntry } from './session-entry.ts';
-import { type ExchangeTicks, leave, type Settle } from './settle.ts';
+import { type ExchangeTicks, leave, type LookCause, type Settle } from './settle.ts';
 import type { Stay, Verdict } from './stay.ts';
 
 export interface StayParts {
@@ -58,9 +59,9 @@ export class ExchangeStay implements Stay, ExchangeTicks {
     this.#change = change;
   }
 
-  settle(): Verdict | Promise<Verdict> {
+  settle(lives?: Lives): Verdict | Promise<Verdict> {
     if (!this.#end()) return leave;
-    const verdict = this.#settle();
+    const verdict = this.#settle(lives === undefined ? ordinary : { ...ordinary, lives });
     if (this.#parts.context.options.replicate === 'sync') return verdict;
     // The answer has left, or leaves now; nobody waits for what becomes of its capture.
     return leave;
@@ -85,18 +86,18 @@ export class ExchangeStay implements Stay, ExchangeTicks {
     entry.inspecting = inspecting;
   }
 
-  #settle(): Verdict | Promise<Verdict> {
+  #settle(cause: LookCause): Verdict | Promise<Verdict> {
     const entry = this.#entry;
     const change = this.#change;
     if (change.kind === 'set') {
-      if (change.session !== entry?.id) return this.#newSession(change);
+      if (change.session !== entry?.id) return this.#newSession(change, cause);
       this.#parts.context.livesFor(entry, change.lifetimeSeconds);
     }
-    return entry === undefined ? leave : this.#look(entry, ordinary);
+    return entry === undefined ? leave : this.#look(entry, cause);
   }
 
   /** The new id is stored before the old one is looked at; the other order could lose both (rule 25). */
-  async #newSession(change: Extract<CookieChange, { readonly kind: 'set' }>): Promise<Verdict> {
+  async #newSession(change: Extract<CookieChange, { readonly kind: 'set' }>, cause: LookCause): Promise<Verdict> {
     const { context } = this.#parts;
     const fresh = context.known.open(change.session);
     fresh.inFlight++;
@@ -105,17 +106,17 @@ export class ExchangeStay implements Stay, ExchangeTicks {
     if (fresh.state.at === 'elsewhere' && fresh.adopting === undefined) {
       context.apply(fresh, { on: 'issued', tick: this.admittedTick });
     }
-    const created = await this.#look(fresh, { issued: true, died: false });
+    const created = await this.#look(fresh, { ...cause, issued: true });
     if (this.#entry === undefined) return created;
     if (created.kind === 'refuse') {
-      await this.#look(this.#entry, ordinary);
+      await this.#look(this.#entry, cause);
       return created;
     }
-    const old = await this.#look(this.#entry, ordinary);
+    const old = await this.#look(this.#entry, cause);
     return old.kind === 'refuse' ? old : leave;
   }
 
-  #look(entry: SessionEntry, cause: { readonly issued: boolean; readonly died: boolean }): Verdict | Promise<Verdict> {
+  #look(entry: SessionEntry, cause: LookCause): Verdict | Promise<Verdict> {
     const verdict = this.#parts.settle.run(entry, this, cause);
     if (!(verdict instanceof Promise)) {
       this.#leave(entry);

@@ -87,6 +87,17 @@ export function mtimeMsOf(stats: BigIntStats): number {
   return Number(stats.mtimeNs / 1_000_000n);
 }
 
+/** The kernel copies a write page by page, and looks between two whether the writer was killed or the disk is full. */
+const pageBytes = 4096;
+
+/**
+ * Whether the content may be the beginning of a longer one: whoever truncates a file and is stopped while he writes it
+ * leaves whole pages. Of whole sessions one in 4096 looks like that, so it counts only where something went wrong.
+ */
+export function mayBeTorn(bytes: Buffer): boolean {
+  return bytes.length > 0 && bytes.length % pageBytes === 0;
+}
+
 /** The digest of a session's content: SHA-256, base64. */
 export function digestOf(bytes: Buffer): string {
   return hash('sha256', bytes, 'base64');

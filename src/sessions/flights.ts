@@ -5,7 +5,7 @@
 
 import type { CloseReason } from '../base/close-reasons.ts';
 import type { Owner } from '../store/contract.ts';
-import type { CaptureCause } from './capture-plan.ts';
+import type { CaptureCause, Lives } from './capture-plan.ts';
 import type { Stay } from './stay.ts';
 
 export type AdoptEnd =
@@ -24,8 +24,8 @@ export interface AdoptFlight {
 }
 
 export type CaptureEnd =
-  /** The store has what the file says, under this term; whether the term still holds, a confirm tells. */
-  | { readonly kind: 'safe'; readonly epoch: number }
+  /** The store has what the file says, under this term; whether the term still holds, a confirm tells. `stored`: it was new. */
+  | { readonly kind: 'safe'; readonly epoch: number; readonly stored?: boolean }
   /** There is no session: no record, no file worth one. */
   | { readonly kind: 'none' }
   | { readonly kind: 'buried' }
@@ -37,6 +37,8 @@ export type CaptureEnd =
 /** A capture that runs or waits; who waits for it may add why. */
 export interface CaptureFlight {
   cause: CaptureCause;
+  /** The application of one of those who wait, which is the same for all. */
+  lives: Lives | undefined;
   readonly end: Promise<CaptureEnd>;
 }
 

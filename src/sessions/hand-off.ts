@@ -131,7 +131,7 @@ export class HandOff {
   async #lastCapture(entry: SessionEntry, idle: boolean): Promise<boolean> {
     const { timeouts } = this.#context.options;
     const withinMs = idle ? Math.min(timeouts.lockMs, reserveMs / 2) : 0;
-    const capturing = this.#capture.run(entry, ordinary, withinMs);
+    const capturing = this.#capture.run(entry, ordinary, { withinMs });
     if (!(capturing instanceof Promise)) return capturing.kind !== 'unsynced';
     const end = await Promise.race([capturing, delay(this.#context.options.clock, reserveMs / 2 + withinMs)]);
     return end?.kind !== 'unsynced';

@@ -10,7 +10,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Adopt } from './adopt.ts';
 import type { Capture } from './capture.ts';
 import type { CaptureEnd } from './flights.ts';
-import type { CaptureCause } from './capture-plan.ts';
+import type { CaptureCause, Lives } from './capture-plan.ts';
 import type { Confirm } from './confirm.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import { counts, epochOf } from './ownership.ts';
@@ -25,6 +25,11 @@ export interface ExchangeTicks {
 }
 
 export const leave: Verdict = { kind: 'leave' };
+/** Why an exchange looks at a session, and how it can tell whether its application lives. */
+export interface LookCause extends CaptureCause {
+  readonly lives?: Lives | undefined;
+}
+
 const fenced: Verdict = { kind: 'leave', fencedByLogout: true };
 
 export class Settle {
@@ -46,18 +51,19 @@ export class Settle {
   }
 
   /** One exchange is done with one session. Synchronous where nothing has to be waited for. Never rejects. */
-  run(entry: SessionEntry, ticks: ExchangeTicks, cause: CaptureCause): Verdict | Promise<Verdict> {
+  run(entry: SessionEntry, ticks: ExchangeTicks, cause: LookCause): Verdict | Promise<Verdict> {
     const { state } = entry;
     if (state.at !== 'owned' || !counts(state, ticks.admittedTick)) return this.#wait(entry, ticks, cause);
-    const end = this.#capture.run(entry, cause);
-    if (!(end instanceof Promise) && end.kind === 'safe' && entry.confirmedTick > ticks.arrivedTick) return leave;
+    const end = this.#capture.run(entry, cause, cause);
+    const isKnown = !(end instanceof Promise) && end.kind === 'safe' && entry.confirmedTick > ticks.arrivedTick;
+    if (isKnown && cause.lives === undefined) return leave;
     return this.#wait(entry, ticks, cause, end);
   }
 
   async #wait(
     entry: SessionEntry,
     ticks: ExchangeTicks,
-    cause: CaptureCause,
+    cause: LookCause,
     begun?: CaptureEnd | Promise<CaptureEnd>,
   ): Promise<Verdict> {
     try {
@@ -67,8 +73,8 @@ export class Settle {
           const verdict = await this.#untilItCounts(entry, ticks, deadlineMs);
           if (verdict !== undefined) return verdict;
         }
-        const end = await (capturing ?? this.#capture.run(entry, cause));
-        const verdict = await this.#judge(entry, ticks, end);
+        const end = await (capturing ?? this.#capture.run(entry, cause, cause));
+        const verdict = await this.#judge(entry, { ticks, cause, end });
         if (verdict !== undefined) return verdict;
         // Rule 3: no reply is no failure. The next round reads again and gives a new version.
         if (this.#isOver(deadlineMs))
@@ -83,21 +89,30 @@ export class Settle {
   }
 
   /** Undefined: the store gave no answer. */
-  async #judge(entry: SessionEntry, ticks: ExchangeTicks, end: CaptureEnd): Promise<Verdict | undefined> {
+  async #judge(
+    entry: SessionEntry,
+    { ticks, cause, end }: { readonly ticks: ExchangeTicks; readonly cause: LookCause; readonly end: CaptureEnd },
+  ): Promise<Verdict | undefined> {
     switch (end.kind) {
       case 'none':
       case 'buried':
-        return leave;
+        return this.#unlessDied(cause);
       case 'refused':
-        return refuse(end.reason);
+        // Buried by the capture before this one, in which a parallel exchange found the file gone (rules 16).
+        return entry.buriedTick > ticks.admittedTick ? this.#fence(entry) : refuse(end.reason);
       case 'unsynced':
         return undefined;
       case 'safe': {
         const confirmed = await this.#confirm.since(entry, end.epoch, ticks.arrivedTick);
-        if (confirmed === 'holds') return leave;
+        if (confirmed === 'holds') return end.stored === true ? leave : this.#unlessDied(cause);
         return confirmed === 'refused' ? refuse('put-refused') : undefined;
       }
     }
+  }
+
+  /** Nothing new was found: the application had nothing to write, or was killed before it wrote (rules 12). */
+  async #unlessDied({ lives }: LookCause): Promise<Verdict> {
+    return lives === undefined || (await lives()) ? leave : refuse('application-died');
   }
 
   /** Rule 8: undefined when the session is held by a term in which this exchange counts. */

@@ -48,8 +48,10 @@ export interface Stay {
   /**
    * The answer's last byte arrived whole; resolves when it may leave. Bounded by timeouts.sync + lock. Never
    * rejects. Answers synchronously where nothing has to be waited for.
+   * @param lives for an application that saves its session after its output: whether it lives. Asked where the file
+   * does not show that it was saved: what a killed one left there is neither stored nor answered.
    */
-  settle(): Verdict | Promise<Verdict>;
+  settle(lives?: () => Promise<boolean>): Verdict | Promise<Verdict>;
   /**
    * The exchange ended otherwise. 'not-sent': no byte reached the application. 'client-left': the application
    * may have finished, what it wrote is captured. 'application-died': an empty or missing file afterwards is

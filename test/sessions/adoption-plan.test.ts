@@ -55,6 +55,9 @@ test('what is ours is kept, buried where it is gone, and restored where a kill e
   assert.equal(planTaken(record(), true, files['too-large']), 'keep-file');
   assert.equal(planTaken(record(), true, files.locked), 'keep-file');
   assert.equal(planTaken(record(), true, files.empty), 'restore');
+  const torn = { ...files.content, bytes: Buffer.alloc(4096, 'x') };
+  assert.equal(planTaken(record(), true, torn), 'restore');
+  assert.equal(planTaken(record({ blob: undefined, unsealable: true }), true, torn), 'keep-file');
   assert.equal(planTaken(record(), true, files.absent), 'bury');
   assert.equal(planTaken(record(), true, files.unusable), 'give-back');
   assert.equal(planTaken(tombstone, true, files.absent), 'keep-file');

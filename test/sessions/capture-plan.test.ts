@@ -53,6 +53,17 @@ test('owned: zero bytes are a session only for PHP, after a whole answer, with r
   assert.equal(planned(owned(digestOf(Buffer.alloc(0))), empty, php), 'keep');
 });
 
+test('what may be the beginning of a session is one, unless the application died or the disk is full', () => {
+  const page = Buffer.alloc(8192, 'x');
+  const torn: FileState = { kind: 'content', bytes: page, mtimeMs: 5, digest: digestOf(page), stamp };
+  for (const state of [owned('d'), unrecorded]) {
+    assert.match(planned(state, torn), /^(?:put|create)$/);
+    assert.doesNotMatch(planned(state, torn, { ...php, died: true }), /^(?:put|create)$/);
+    assert.doesNotMatch(planned(state, torn, { ...php, isFull: () => true }), /^(?:put|create)$/);
+  }
+  assert.equal(planned(owned(digestOf(page)), torn, { ...php, died: true }), 'keep');
+});
+
 test('without a record: only what the application wrote makes one', () => {
   assert.equal(planned(unrecorded, content), 'create');
   assert.equal(planned(unrecorded, absent), 'nothing');

@@ -143,6 +143,20 @@ test('zero bytes of a framework that never writes them are not stored, and the s
   assert.equal(p.read(session), 2);
 });
 
+test('a logout that meets the end of a parallel request leaves, and is no lost write', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  const [first, second] = [await p.enter(session), await p.enter(session)];
+  p.unlink(session);
+  const slow = p.line.next('bury', 'held');
+  const [buries, waits] = [first.settle(), second.settle()];
+  void slow.deliver();
+  assert.deepEqual(await buries, { kind: 'leave' });
+  assert.deepEqual(await waits, { kind: 'leave', fencedByLogout: true });
+});
+
 test('what a dead application left empty is repaired before the next request, never stored', async (t) => {
   const pods = new Pods(t);
   const p = await pods.add('p', { preset: 'php' });
