@@ -145,7 +145,8 @@ test('a replica that keeps its sessions elsewhere stops dev with the place, exit
   });
   writeFileSync(join(dev.folder, 'index.php'), `<?php ${script}`);
   const browser = await dev.browser();
-  await browser.get('/');
+  // The answer that showed it may leave, or end with dev.
+  await browser.get('/').catch(() => undefined);
   assert.deepEqual(await dev.process.ended, { code: 2, signal: null });
   assert.match(
     dev.output,
