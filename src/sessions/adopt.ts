@@ -8,14 +8,13 @@
  */
 
 import { HoldfastError } from '../base/errors.ts';
-import type { TakenRecord } from '../store/contract.ts';
+import type { TakenRecord, TakeResult } from '../store/contract.ts';
 import { isOurs, planTaken, planUnrecorded } from './adoption-plan.ts';
 import { type Capture, ordinary } from './capture.ts';
 import { digestOf } from './file-state.ts';
 import type { Claim } from './claim.ts';
 import type { AdoptEnd, AdoptFlight } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
-import type { Note } from './notes.ts';
 import type { Acknowledged } from './ownership.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { AdmitAsk, Stay } from './stay.ts';
@@ -25,6 +24,9 @@ import { Turns } from './turns.ts';
 const roundsMax = 4;
 /** Requests that wait for a turn to adopt, for each turn there is. */
 const waitingPerTurn = 16;
+
+/** A take's answer; `isOurs`: rule 12. */
+type OwnTake = Exclude<TakeResult, { kind: 'taken' }> | (Extract<TakeResult, { kind: 'taken' }> & { isOurs: boolean });
 
 const handoffTimeout: AdoptEnd = { kind: 'refused', reason: 'handoff-timeout' };
 const again: AdoptEnd = { kind: 'again' };
@@ -98,23 +100,20 @@ export class Adopt {
   }
 
   async #round(entry: SessionEntry, ask: AdmitAsk): Promise<AdoptEnd> {
-    const { options } = this.#context;
     const turnedAway = await this.#claim.mayTake(entry, ask);
     if (turnedAway !== undefined) return turnedAway;
     const sentTick = this.#context.tick();
-    const taken = await this.#asked('take', async () => {
-      await this.#buryNoted(entry);
-      return options.store.take(entry.name, options.me, entry.ttlMs);
-    });
+    const taken = await this.#take(entry);
     if (taken === undefined) return this.#withoutStore(entry);
     switch (taken.kind) {
       case 'absent':
         return this.#noRecord(entry, taken.storeTimeMs);
       case 'taken':
-        return this.#taken(entry, taken, sentTick);
+        return this.#taken(entry, taken, { sentTick, isOurs: taken.isOurs });
       case 'owned': {
         const claimed = await this.#claim.from(entry, taken, ask);
-        return claimed.kind === 'taken' ? this.#taken(entry, claimed, this.#context.tick()) : claimed;
+        if (claimed.kind !== 'taken') return claimed;
+        return this.#taken(entry, claimed, { sentTick: this.#context.tick(), isOurs: false });
       }
     }
   }
@@ -122,35 +121,46 @@ export class Adopt {
   async #reclaim(entry: SessionEntry): Promise<AdoptEnd> {
     await this.#capture.settled(entry);
     if (entry.state.at !== 'unconfirmed' && entry.state.at !== 'elsewhere') return again;
-    const { options } = this.#context;
     this.#context.apply(entry, { on: 'ask' });
     const sentTick = this.#context.tick();
-    const taken = await this.#asked('take', async () => {
-      await this.#buryNoted(entry);
-      return options.store.take(entry.name, options.me, entry.ttlMs);
-    });
+    const taken = await this.#take(entry);
     if (taken === undefined) {
       this.#context.apply(entry, { on: 'unreachable', tick: this.#context.tick() });
       return { kind: 'refused', reason: 'store-timeout' };
     }
     if (taken.kind === 'absent') return this.#noRecord(entry, taken.storeTimeMs);
-    const note = options.notes.read(entry.id);
-    if (taken.kind === 'taken' && isOurs(taken, note, options.me.uid)) return this.#taken(entry, taken, sentTick);
+    if (taken.kind === 'taken' && taken.isOurs) return this.#taken(entry, taken, { sentTick, isOurs: true });
     // The stored copy is the newer one: an answer of the store, so ours may go (rule 14).
     if (taken.kind === 'taken') await this.#giveBack(entry, taken.epoch);
     this.#context.apply(entry, { on: 'refused', epoch: undefined });
     return { kind: 'refused', reason: 'put-refused' };
   }
 
-  /** A logout that the store has not heard of yet is the first thing it hears (rule 26). */
-  async #buryNoted(entry: SessionEntry): Promise<void> {
+  /** The store's answer, and whether nobody owned the session since our copy of it; undefined: there was none. */
+  async #take(entry: SessionEntry): Promise<OwnTake | undefined> {
+    const { notes, store, me } = this.#context.options;
+    const done = { bury: false };
+    const taken = await this.#asked('take', async () => {
+      if (await this.#buryNoted(entry)) done.bury = true;
+      return store.take(entry.name, me, entry.ttlMs);
+    });
+    if (taken?.kind !== 'taken') return taken;
+    // What was begun anew after the logout, while the store was down, is newer than the tombstone that came late.
+    const { state } = entry;
+    const isBegunAnew = done.bury && taken.tombstone && state.at === 'asking' && state.since !== undefined;
+    return { ...taken, isOurs: isBegunAnew || isOurs(taken, notes.read(entry.id), me.uid) };
+  }
+
+  /** A logout that the store has not heard of yet is the first thing it hears (rule 26). True: it took it. */
+  async #buryNoted(entry: SessionEntry): Promise<boolean> {
     const { notes, store, me } = this.#context.options;
     const note = notes.read(entry.id);
-    if (note?.buried !== true) return;
+    if (note?.buried !== true) return false;
     const result = await store.bury(entry.name, { epoch: note.epoch, uid: me.uid }, entry.ttlMs);
     if (result.kind === 'stored') this.#context.counters.tombstones++;
     notes.remove(entry.id);
     entry.noted = false;
+    return result.kind === 'stored';
   }
 
   async #noRecord(entry: SessionEntry, storeMs: number): Promise<AdoptEnd> {
@@ -183,10 +193,12 @@ export class Adopt {
     return { kind: 'here', outcome: 'expired' };
   }
 
-  async #taken(entry: SessionEntry, record: TakenRecord, sentTick: number): Promise<AdoptEnd> {
+  async #taken(
+    entry: SessionEntry,
+    record: TakenRecord,
+    { sentTick, isOurs: ours }: { readonly sentTick: number; readonly isOurs: boolean },
+  ): Promise<AdoptEnd> {
     const { options, counters } = this.#context;
-    const note: Note | undefined = options.notes.read(entry.id);
-    const ours = isOurs(record, note, options.me.uid);
     const file = ours ? await options.directory.read(entry.id) : ({ kind: 'absent' } as const);
     if (record.unsealable === true) {
       counters.unsealable++;

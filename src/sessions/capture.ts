@@ -23,6 +23,8 @@ export interface CaptureHow {
   readonly withinMs?: number;
   /** Asked before something is stored that a kill may have left. */
   readonly lives?: Lives | undefined;
+  /** For no exchange, but for one that ended in an outage: who came since then did not run beside it. */
+  readonly isLate?: boolean;
 }
 
 const nothing: CaptureEnd = { kind: 'none' };
@@ -68,12 +70,13 @@ export class Capture {
     }
   }
 
-  #begin(entry: SessionEntry, cause: CaptureCause, { withinMs, lives }: CaptureHow): CaptureEnd | Promise<CaptureEnd> {
+  #begin(entry: SessionEntry, cause: CaptureCause, how: CaptureHow): CaptureEnd | Promise<CaptureEnd> {
     try {
-      const file = this.#read(entry, withinMs);
+      const { lives } = how;
+      const file = this.#read(entry, how.withinMs);
       const known = file instanceof Promise ? undefined : this.#asKnown(entry, file, cause);
       if (known !== undefined) return known;
-      const end = this.#carryOut(entry, file, { ...cause, lives }).finally(() => (entry.capturing = undefined));
+      const end = this.#carryOut(entry, file, { ...how, ...cause }).finally(() => (entry.capturing = undefined));
       entry.capturing = { cause, lives, end };
       return end;
     } catch (error) {
@@ -104,7 +107,7 @@ export class Capture {
   async #carryOut(
     entry: SessionEntry,
     reading: FileState | Promise<FileState>,
-    { lives, ...cause }: CaptureCause & { readonly lives: Lives | undefined },
+    { lives, isLate = false, ...cause }: CaptureCause & CaptureHow,
   ): Promise<CaptureEnd> {
     try {
       const epochBefore = epochOf(entry.state);
@@ -114,13 +117,17 @@ export class Capture {
       // The read may have waited for a lock; another term is not this capture's business.
       if (epochOf(entry.state) !== epochBefore) return lost;
       const plan = planCapture(entry.state, file, this.#facts(died ? { ...cause, died } : cause));
-      return await this.#do(entry, plan, file);
+      return plan.do === 'bury' ? await this.#bury(entry, isLate) : await this.#do(entry, plan, file);
     } catch (error) {
       return this.#fault(entry, error);
     }
   }
 
-  #do(entry: SessionEntry, plan: CapturePlan, file: FileState): CaptureEnd | Promise<CaptureEnd> {
+  #do(
+    entry: SessionEntry,
+    plan: Exclude<CapturePlan, { do: 'bury' }>,
+    file: FileState,
+  ): CaptureEnd | Promise<CaptureEnd> {
     switch (plan.do) {
       case 'nothing':
         return nothing;
@@ -130,8 +137,6 @@ export class Capture {
         return this.#put(entry, plan);
       case 'create':
         return this.#create(entry, plan);
-      case 'bury':
-        return this.#bury(entry);
       case 'too-large':
         return this.#tooLarge(entry, plan.size);
       case 'repair':
@@ -199,14 +204,14 @@ export class Capture {
     }
   }
 
-  async #bury(entry: SessionEntry): Promise<CaptureEnd> {
+  async #bury(entry: SessionEntry, isLate: boolean): Promise<CaptureEnd> {
     const { options, counters } = this.#context;
     const epoch = epochOf(entry.state)!;
     try {
       const result = await options.store.bury(entry.name, { epoch, uid: options.me.uid }, entry.ttlMs);
       if (result.kind === 'refused') return this.#refused(entry, epoch);
       counters.tombstones++;
-      entry.buriedTick = this.#context.tick();
+      if (!isLate) entry.buriedTick = this.#context.tick();
       this.#context.apply(entry, { on: 'buried', epoch });
       return { kind: 'buried' };
     } catch (error) {

@@ -87,7 +87,7 @@ export class Unsynced {
     }
     // What was begun here while the store was down is the application's own, even where its file is empty.
     const issued = entry.state.at === 'unrecorded';
-    const end = await this.#capture.run(entry, issued ? { issued, died: false } : ordinary);
+    const end = await this.#capture.run(entry, issued ? { issued, died: false } : ordinary, { isLate: true });
     if (end.kind === 'refused' && end.reason === 'put-refused') this.#lost(entry);
     return end.kind !== 'unsynced' && !(end.kind === 'refused' && end.reason === 'lock-timeout');
   }

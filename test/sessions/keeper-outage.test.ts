@@ -168,6 +168,43 @@ test('rule 26: a logout after a restart in an outage is noted too', async (t) =>
   await until('the tombstone is there', async () => (await pods.record(session))?.tombstone === true);
 });
 
+test('a session begun anew after a logout, all in one outage, is stored when the store is back', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  const stay = await p.enter(session);
+  p.unlink(session);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  assert.equal(await p.count(session), 1);
+  assert.equal(await p.count(session), 2);
+  await p.mend();
+  await until('it is stored', async () => (await pods.record(session))?.tombstone === false);
+  assert.equal(await p.count(session), 3);
+  assert.equal(p.keeper.counters.unsyncedLost, 0);
+  p.kill();
+  const q = await pods.add('q');
+  assert.equal(await q.count(session, { move: 'gone' }), 4);
+});
+
+test('what comes after a logout that the store would not confirm is no part of it, when the store is back', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { onStoreDown: 'refuse' });
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  const stay = await p.enter(session);
+  p.unlink(session);
+  assert.deepEqual(await stay.settle(), { kind: 'refuse', reason: 'store-timeout' });
+  const next = await p.enter(session);
+  await p.mend();
+  await until('the tombstone is there', async () => (await pods.ownerOf(session)) === 'tombstone');
+  p.increment(session);
+  assert.deepEqual(await next.settle(), refusedPut);
+  assert.equal(await p.count(session), 1);
+});
+
 test('rule 28: what a pod wrote that alone was cut off is refused, counted and forgotten', async (t) => {
   const pods = new Pods(t);
   const [p, q] = [await pods.add('p'), await pods.add('q')];
