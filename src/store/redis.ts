@@ -36,6 +36,9 @@ const callsMax = 10_000;
 /** A server silent for this many calls in a row gets a new connection: what waits on the old one is let go. */
 const silentCallsMax = 3;
 
+/** A timer that fires this late says that this process did not run, not that the server was silent. */
+const lateMs = 50;
+
 /** At close: how long the server may take to answer our FIN. */
 const closeMs = 200;
 
@@ -168,10 +171,16 @@ export class RedisStore implements Store {
         timer.cancel();
         return true;
       };
-      const timer = this.#clock.after(this.#storeMs, () => {
+      const silent = (): void => {
         if (!end()) return;
         reject(new HoldfastError('store-unavailable', `Redis did not answer within ${this.#storeMs} ms.`));
         this.#wasSilent();
+      };
+      // Who was frozen himself has asked late, and has not read the answers yet: Redis gets its time once more.
+      const dueMs = this.#clock.monotonicMs() + this.#storeMs;
+      let timer = this.#clock.after(this.#storeMs, () => {
+        if (this.#clock.monotonicMs() - dueMs < lateMs) silent();
+        else timer = this.#clock.after(this.#storeMs, silent);
       });
       call().then(
         (reply) => {

@@ -59,6 +59,20 @@ describe('a Redis that goes away', () => {
     assert.deepEqual(await store.take(name, ownerQ, ttlMs), { kind: 'owned', epoch, owner: ownerP });
   });
 
+  test('frozen ourselves: what Redis answered meanwhile is read before its silence is judged', async () => {
+    const { store, health } = opened;
+    const name = freshName();
+    const epoch = await create(store, name, content(1, 'kept'));
+    const confirm = () => store.confirm(name, { epoch, uid: ownerP.uid }, undefined);
+    await confirm();
+    const calls = [confirm(), confirm(), confirm(), confirm()];
+    // What was written in this turn leaves before the next one.
+    await new Promise((resolve) => setImmediate(resolve));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * storeMs);
+    for (const { kind } of await Promise.all(calls)) assert.equal(kind, 'stored');
+    assert.equal(health.state, 'up');
+  });
+
   test('frozen: every call ends although nothing is answered; three in a row and the store is down', async () => {
     const { store, health } = opened;
     const name = freshName();
