@@ -33,8 +33,8 @@ export type Lives = () => Promise<boolean>;
 export interface CaptureFacts extends CaptureCause {
   /** The preset's rule: zero bytes under the lock are the empty session (FileRules). */
   readonly zeroBytesIsASession: boolean;
-  /** The file system has no room: zero bytes, or a part of a session, are a failed write. */
-  readonly isFull: () => boolean;
+  /** Where the file system has no room, zero bytes are a failed write; where it has little, a part of a session is. */
+  readonly room: () => 'none' | 'little' | 'enough';
 }
 
 export type CapturePlan =
@@ -137,7 +137,8 @@ function contentOf(
   file: Extract<FileState, { readonly kind: 'content' | 'unchanged' | 'empty' }>,
   facts: CaptureFacts,
 ): SessionContent | undefined {
-  if (file.kind === 'content') return mayBeTorn(file.bytes) && (facts.died || facts.isFull()) ? undefined : file;
+  if (file.kind === 'content')
+    return mayBeTorn(file.bytes) && (facts.died || facts.room() !== 'enough') ? undefined : file;
   if (file.kind === 'unchanged') return undefined;
-  return facts.zeroBytesIsASession && !facts.died && !facts.isFull() ? emptyContent : undefined;
+  return facts.zeroBytesIsASession && !facts.died && facts.room() !== 'none' ? emptyContent : undefined;
 }

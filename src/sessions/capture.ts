@@ -38,7 +38,7 @@ export class Capture {
     this.#context = context;
     const { directory } = context.options;
     const { zeroBytesIsASession } = directory.rules;
-    this.#ordinaryFacts = { ...ordinary, zeroBytesIsASession, isFull: () => directory.isFull() };
+    this.#ordinaryFacts = { ...ordinary, zeroBytesIsASession, room: () => directory.room() };
   }
 
   /**

@@ -87,15 +87,18 @@ export function mtimeMsOf(stats: BigIntStats): number {
   return Number(stats.mtimeNs / 1_000_000n);
 }
 
-/** The kernel copies a write page by page, and looks between two whether the writer was killed or the disk is full. */
-const pageBytes = 4096;
+/**
+ * The kernel copies a write page by page, and looks between two whether the writer was killed; it allocates block by
+ * block, of which the smallest in use have this size.
+ */
+const blockBytes = 1024;
 
 /**
- * Whether the content may be the beginning of a longer one: whoever truncates a file and is stopped while he writes it
- * leaves whole pages. Of whole sessions one in 4096 looks like that, so it counts only where something went wrong.
+ * Whether the content may be the beginning of a longer one: whoever is stopped while he writes a file leaves whole
+ * blocks. Of whole sessions one in 1024 looks like that, so it counts only where something went wrong.
  */
 export function mayBeTorn(bytes: Buffer): boolean {
-  return bytes.length > 0 && bytes.length % pageBytes === 0;
+  return bytes.length > 0 && bytes.length % blockBytes === 0;
 }
 
 /** The digest of a session's content: SHA-256, base64. */

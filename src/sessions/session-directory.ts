@@ -27,6 +27,11 @@ import { closePlace, openPlace, type Place } from './session-place.ts';
 /** Younger than this share of the lifetime keeps its time: the rest is the margin to the framework's clean-up. */
 const youngShare = 0.9;
 
+/** Less than this, and than a hundredth of all, is no room. */
+const noRoomBytes = 64 * 1024;
+/** Sessions that come and go at the same moment hardly make more room than this. */
+const littleRoomBytes = 16 * 1024 * 1024;
+
 export interface SessionDirectoryOptions {
   /** A path; for PHP also its own form `[N;[MODE;]]/path`. */
   readonly directory: string;
@@ -176,15 +181,19 @@ export class SessionDirectory {
   }
 
   /**
-   * Whether the file system has no room left: then the framework truncates, fails to write and still answers 200, and
-   * zero bytes are nothing (protocol rule 18). True where it can't be told.
+   * How much room the file system has. 'none': the framework truncates, fails to write and still answers 200, and zero
+   * bytes are nothing (protocol rule 18). 'little': a write may just have failed half-way, if others have made room
+   * since. 'none' also where it can't be told.
    */
-  isFull(): boolean {
+  room(): 'none' | 'little' | 'enough' {
     try {
-      const { bavail, files, ffree } = statfsSync(this.path);
-      return bavail === 0 || (files > 0 && ffree === 0);
+      const { bavail, blocks, bsize, files, ffree } = statfsSync(this.path);
+      const freeBytes = bavail * bsize;
+      if (freeBytes < Math.max(1, Math.min(noRoomBytes, (blocks * bsize) / 100))) return 'none';
+      if (files > 0 && ffree === 0) return 'none';
+      return freeBytes < littleRoomBytes ? 'little' : 'enough';
     } catch {
-      return true;
+      return 'none';
     }
   }
 

@@ -17,7 +17,7 @@ const absent: FileState = { kind: 'absent' };
 const locked: FileState = { kind: 'locked' };
 const unusable: FileState = { kind: 'unusable', error: new HoldfastError('session-file-unusable', 'test') };
 
-const facts: CaptureFacts = { issued: false, died: false, zeroBytesIsASession: false, isFull: () => false };
+const facts: CaptureFacts = { issued: false, died: false, zeroBytesIsASession: false, room: () => 'enough' };
 const php: CaptureFacts = { ...facts, zeroBytesIsASession: true };
 const unrecorded: Ownership = { at: 'unrecorded', since: 1, version: 0 };
 
@@ -49,17 +49,17 @@ test('owned: zero bytes are a session only for PHP, after a whole answer, with r
   assert.equal(planned(owned('d'), empty, php), 'put');
   assert.equal(planned(owned('d'), empty), 'repair');
   assert.equal(planned(owned('d'), empty, { ...php, died: true }), 'repair');
-  assert.equal(planned(owned('d'), empty, { ...php, isFull: () => true }), 'repair');
+  assert.equal(planned(owned('d'), empty, { ...php, room: () => 'none' }), 'repair');
   assert.equal(planned(owned(digestOf(Buffer.alloc(0))), empty, php), 'keep');
 });
 
-test('what may be the beginning of a session is one, unless the application died or the disk is full', () => {
+test('what may be the beginning of a session is one, unless the application died or the disk is nearly full', () => {
   const page = Buffer.alloc(8192, 'x');
   const torn: FileState = { kind: 'content', bytes: page, mtimeMs: 5, digest: digestOf(page), stamp };
   for (const state of [owned('d'), unrecorded]) {
     assert.match(planned(state, torn), /^(?:put|create)$/);
     assert.doesNotMatch(planned(state, torn, { ...php, died: true }), /^(?:put|create)$/);
-    assert.doesNotMatch(planned(state, torn, { ...php, isFull: () => true }), /^(?:put|create)$/);
+    assert.doesNotMatch(planned(state, torn, { ...php, room: () => 'little' }), /^(?:put|create)$/);
   }
   assert.equal(planned(owned(digestOf(page)), torn, { ...php, died: true }), 'keep');
 });

@@ -374,7 +374,7 @@ test('a full disk: nothing half-written at a session name, an error, and all wel
   const directory = sessionDirectory(path, { preset: 'php' });
   directory.check();
   void directory.restore(phpId, content('small'));
-  assert.equal(directory.isFull(), false);
+  assert.equal(directory.room(), 'little');
 
   const another = sessionId('another');
   assert.throws(() => directory.restore(another, content('x'.repeat(100_000))), {
@@ -388,7 +388,7 @@ test('a full disk: nothing half-written at a session name, an error, and all wel
   now(directory.read(phpId), 'empty');
 
   assert.throws(() => writeFileSync(join(path, 'ballast'), 'x'.repeat(200_000)), { code: 'ENOSPC' });
-  assert.equal(directory.isFull(), true);
+  assert.equal(directory.room(), 'none');
   assert.throws(() => directory.restore(another, content('z')), { kind: 'session-file-unusable' });
   assert.ok(lstatSync(join(path, `sess_${phpId}`)).size === 0);
   rmSync(join(path, 'ballast'));
