@@ -11,10 +11,10 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 test_packages := php-cli php-laravel-framework redis-server curl
 bench_packages := nginx-light haproxy wrk curl
 
-.PHONY: help install tools check types lint format fix test docs demo bench image-test
+.PHONY: help install tools check types lint format fix test docs demo bench bench-keeper image-test
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 install: ## the packages of the lock file, where they are not there yet
 	@cmp -s package-lock.json node_modules/.installed-lock || { \
@@ -55,3 +55,7 @@ image-test: ## the image: built, then run as it will be (root; buildah, debootst
 bench: install ## processor time for each request, beside other proxies
 	@.ci/tools $(bench_packages)
 	@node bench/run.ts
+
+bench-keeper: install ## what a kept session costs, beside the same request without the keeper
+	@.ci/tools redis-server wrk
+	@node bench/keeper.ts

@@ -57,7 +57,7 @@ export interface LoadResult {
 }
 
 /**
- * One round of wrk: 64 keep-alive connections, each request the next visitor's.
+ * One round of wrk: keep-alive connections (64 by default), each request the next visitor's.
  * @throws Error where any request failed.
  */
 export async function load(
@@ -68,12 +68,16 @@ export async function load(
     readonly cookies: readonly string[];
     readonly seconds: number;
     readonly pinned: (command: Command) => Command;
+    readonly connections?: number;
+    /** What is asked for; /orders/1 by default. */
+    readonly path?: string;
   },
 ): Promise<LoadResult> {
   const file = join(options.folder, 'visitors.txt');
   await writeFile(file, options.cookies.map((cookie) => `${cookie}\n`).join(''));
   const script = join(import.meta.dirname, 'visitors.lua');
-  const args = ['-t1', '-c64', `-d${options.seconds}s`, '--timeout', '5s', '-s', script, origin, '--', file];
+  const shape = ['-t1', `-c${options.connections ?? 64}`, `-d${options.seconds}s`, '--timeout', '5s'];
+  const args = [...shape, '-s', script, origin, '--', file, options.path ?? '/orders/1'];
   const wrk = options.processes.start('wrk', options.pinned([findProgram('wrk'), ...args]));
   await wrk.ended;
   const result = wrk.logLines[0];

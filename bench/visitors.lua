@@ -1,5 +1,5 @@
 -- wrk: each request is the next visitor's, with the cookies that the proxy and the application gave it before.
--- The first argument is a file with one visitor's Cookie value on each line.
+-- The first argument is a file with one visitor's Cookie value on each line, the second what is asked for.
 
 local requests = {}
 local turn = 0
@@ -20,7 +20,7 @@ function init(args)
   }
   for line in io.lines(args[1]) do
     fields["Cookie"] = line
-    requests[#requests + 1] = wrk.format("GET", "/orders/1", fields)
+    requests[#requests + 1] = wrk.format("GET", args[2], fields)
   end
 end
 
