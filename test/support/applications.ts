@@ -5,13 +5,14 @@
  */
 
 import { join } from 'node:path';
+import type { Preset } from '../../src/affinity/session-codec.ts';
 import { nodeProgram, repositoryRoot, requireFile } from './processes.ts';
 import type { ApplicationTraits } from './session-checker.ts';
 
 export type ApplicationName = 'laravel' | 'plain-php' | 'express';
 
 export interface Application {
-  readonly preset: 'laravel' | 'php' | 'express';
+  readonly preset: Preset;
   /** The secrets its session cookies are made with, as the environment has them. */
   readonly secretNames: readonly string[];
   readonly traits: ApplicationTraits;
@@ -21,7 +22,7 @@ export interface Application {
   command(replica: Replica): { readonly command: readonly [string, ...string[]]; readonly env: Record<string, string> };
 }
 
-interface Replica {
+export interface Replica {
   readonly port: number;
   readonly storage: string;
 }

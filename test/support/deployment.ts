@@ -22,7 +22,8 @@ import type { ProcessEnd, RunningProcess } from './processes.ts';
 type Settings = Readonly<Record<string, unknown>>;
 
 export interface DeploymentOptions {
-  readonly application: ApplicationName;
+  /** One of the examples, by its name, or another one. */
+  readonly application: ApplicationName | Application;
   readonly pods?: number;
   readonly gateways?: number;
   /** Top-level keys of every sidecar's or gateway's configuration, merged one level deep over the usual ones. */
@@ -69,7 +70,8 @@ export class Deployment {
     const { options } = given;
     const ports = [...given.ports];
     const place = { folder, processes: this.#processes, takePort: () => ports.pop()! };
-    this.application = applications[options.application];
+    const { application } = options;
+    this.application = typeof application === 'string' ? applications[application] : application;
     this.#withRedis = options.redis ?? true;
     this.redis = new DeployedRedis(place);
     const shared = { application: this.application, redis: this.redis.url };
