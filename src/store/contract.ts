@@ -88,6 +88,15 @@ export interface PutContent {
   readonly mtimeMs: number;
 }
 
+/** A session that no keeper has seen yet: the file of an installation from before Holdfast. */
+export type ImportedContent = Omit<PutContent, 'version'>;
+
+/**
+ * `planted`: stored, free, as version 0. `renewed`: over an older import that nobody has taken yet. `same`: an
+ * import at least as new is there. `kept`: a keeper, or a tombstone, has the session: nothing changed.
+ */
+export type PlantResult = 'planted' | 'renewed' | 'same' | 'kept';
+
 export interface Store {
   /**
    * Becomes the owner where the record is free, a tombstone or ours (same uid); a new term, epoch =
@@ -128,6 +137,18 @@ export interface Store {
    * Refused as a put is. No record: a tombstone is made. Buried twice by one term (a lost reply): stored.
    */
   bury(name: StoreName, term: Term, ttlMs: number): Promise<WriteResult>;
+
+  /**
+   * Imports a session: into absence, or over an earlier import that no keeper has taken and whose file was older.
+   * Nobody owns it then, and version 0 says that no keeper wrote it.
+   */
+  plant(name: StoreName, content: ImportedContent, ttlMs: number): Promise<PlantResult>;
+
+  /**
+   * The application's mark, a short text beside its sessions that has no end of life: where it is `expected` (''
+   * for none) it becomes `next`. Answers what was there before.
+   */
+  mark(expected: string, next: string): Promise<string>;
 
   /** The record without its content; undefined: none. Advisory, for gateways and `where`. */
   ownerOf(name: StoreName): Promise<StoreRecord | undefined>;

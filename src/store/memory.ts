@@ -13,7 +13,9 @@ import { HoldfastError } from '../base/errors.ts';
 import type {
   CreateResult,
   ForceResult,
+  ImportedContent,
   Owner,
+  PlantResult,
   PutContent,
   Store,
   StoredBlob,
@@ -39,6 +41,8 @@ interface MemoryRecord {
   content: { readonly bytes: Buffer; readonly mtimeMs: number } | undefined;
   /** The term that began with a create: only its own creator may create again. */
   createdEpoch: number | undefined;
+  /** The epoch of an import: while the record still has it, no keeper has taken the session. */
+  importedEpoch: number | undefined;
   /** The term that buried the session: its own repeat is no failure. */
   buriedBy: Term | undefined;
   /** In store time. */
@@ -59,6 +63,7 @@ export class MemoryStore implements Store {
   readonly #timeOffsetMs: number;
   readonly #records = new Map<StoreName, MemoryRecord>();
   #bytes = 0;
+  #mark = '';
   /** No record expires before this time, so a sweep before it would find nothing. */
   #earliestExpiryMs = Infinity;
   #closed = false;
@@ -161,6 +166,28 @@ export class MemoryStore implements Store {
     });
   }
 
+  plant(name: StoreName, imported: ImportedContent, ttlMs: number): Promise<PlantResult> {
+    return this.#atomic((now): PlantResult => {
+      const record = this.#find(name, now);
+      if (record !== undefined) {
+        if (record.importedEpoch !== record.epoch) return 'kept';
+        if (record.content !== undefined && record.content.mtimeMs >= imported.mtimeMs) return 'same';
+      }
+      const epoch = nextEpoch(record?.epoch ?? 0, now);
+      const content = { ...imported, version: 0 };
+      this.#write(name, record, { owner: undefined, epoch, content, now, ttlMs }).importedEpoch = epoch;
+      return record === undefined ? 'planted' : 'renewed';
+    });
+  }
+
+  mark(expected: string, next: string): Promise<string> {
+    return this.#atomic(() => {
+      const was = this.#mark;
+      if (was === expected) this.#mark = next;
+      return was;
+    });
+  }
+
   ownerOf(name: StoreName): Promise<StoreRecord | undefined> {
     return this.#atomic((now) => {
       const record = this.#find(name, now);
@@ -208,7 +235,7 @@ export class MemoryStore implements Store {
   #write(
     name: StoreName,
     existing: MemoryRecord | undefined,
-    write: { owner: Owner; epoch: number; content: PutContent; now: number; ttlMs: number },
+    write: { owner: Owner | undefined; epoch: number; content: PutContent; now: number; ttlMs: number },
   ): MemoryRecord {
     const { owner, epoch, content, now, ttlMs } = write;
     const freedBytes = existing?.content?.bytes.length ?? 0;
@@ -236,6 +263,7 @@ export class MemoryStore implements Store {
       storedAtMs: 0,
       content: undefined,
       createdEpoch: undefined,
+      importedEpoch: undefined,
       buriedBy: undefined,
       expiresAtMs: 0,
     };

@@ -10,6 +10,7 @@ import type {
   CreateResult,
   ForceResult,
   Owner,
+  PlantResult,
   StoreRecord,
   TakenRecord,
   TakeResult,
@@ -109,6 +110,13 @@ export function readWrite(reply: ScriptReply): WriteResult {
     default:
       throw malformed('an unknown word');
   }
+}
+
+/** Reply of plant. */
+export function readPlant(reply: ScriptReply): PlantResult {
+  const { word } = reply;
+  if (word === 'planted' || word === 'renewed' || word === 'same' || word === 'kept') return word;
+  throw malformed('an unknown word');
 }
 
 /** Reply of HMGET e o t v s: no script, so no word and no time. */

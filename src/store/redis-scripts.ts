@@ -4,7 +4,7 @@
  *
  * A session is one hash: e epoch, u owner's uid, o owner as JSON, v version, b content, m its file's mtime, s time
  * of the last write in ms, t '1' for a tombstone, c epoch of the term that began with a create, k "epoch:uid" of the term that
- * buried it. Absent u and o: free. Numbers are printed with %.0f: epochs are microseconds, below 2^53, and Lua's
+ * buried it, i epoch of an import: as long as e is the same, no keeper has taken the session. Absent u and o: free. Numbers are printed with %.0f: epochs are microseconds, below 2^53, and Lua's
  * own tostring would round them to 14 digits. Only the server's clock is used. Redis >= 6.2, Valkey.
  *
  * Must not know ioredis, sealing or why anyone calls.
@@ -121,6 +121,26 @@ redis.call('HDEL', key, 'u', 'o', 'b', 'm', 'c')
 redis.call('HSET', key, 'e', epoch, 't', '1', 'v', was[3] or '0', 's', now, 'k', term)
 prolong(ARGV[3])
 return {'stored', now}
+`);
+
+/** ARGV: content, mtime, ttl. */
+export const plantScript = script(`
+local was = redis.call('HMGET', key, 'e', 'i', 'm')
+if was[1] then
+  if was[2] ~= was[1] then return {'kept', now} end
+  if tonumber(was[3]) >= tonumber(ARGV[2]) then return {'same', now} end
+end
+local epoch = nextEpoch(was[1] or 0)
+redis.call('HSET', key, 'e', epoch, 'i', epoch, 'v', '0', 'b', ARGV[1], 'm', ARGV[2], 's', now)
+prolong(ARGV[3])
+return {was[1] and 'renewed' or 'planted', now}
+`);
+
+/** ARGV: expected, next. A hash with one field, so that it takes no other commands than sessions do. */
+export const markScript = script(`
+local was = redis.call('HMGET', key, 'k')[1] or ''
+if was == ARGV[1] then redis.call('HSET', key, 'k', ARGV[2]) end
+return {'mark', now, was}
 `);
 
 /** No ARGV; the key is a probe of its own. It writes, because a replica or a full server reads well enough. */

@@ -16,7 +16,9 @@ import { HoldfastError } from '../base/errors.ts';
 import type {
   CreateResult,
   ForceResult,
+  ImportedContent,
   Owner,
+  PlantResult,
   PutContent,
   Store,
   StoreName,
@@ -26,7 +28,16 @@ import type {
   WriteResult,
 } from './contract.ts';
 import { replyCode, toStoreError } from './redis-errors.ts';
-import { encodeOwner, readCreate, readForce, readRecord, readTake, readWrite, ScriptReply } from './redis-replies.ts';
+import {
+  encodeOwner,
+  readCreate,
+  readForce,
+  readPlant,
+  readRecord,
+  readTake,
+  readWrite,
+  ScriptReply,
+} from './redis-replies.ts';
 import * as scripts from './redis-scripts.ts';
 import type { RedisScript } from './redis-scripts.ts';
 
@@ -130,6 +141,14 @@ export class RedisStore implements Store {
 
   async bury(name: StoreName, term: Term, ttlMs: number): Promise<WriteResult> {
     return readWrite(await this.#run(scripts.buryScript, name, [term.uid, term.epoch, ttlMs]));
+  }
+
+  async plant(name: StoreName, content: ImportedContent, ttlMs: number): Promise<PlantResult> {
+    return readPlant(await this.#run(scripts.plantScript, name, [content.bytes, content.mtimeMs, ttlMs]));
+  }
+
+  async mark(expected: string, next: string): Promise<string> {
+    return (await this.#run(scripts.markScript, 'mark', [expected, next])).text(2);
   }
 
   async ownerOf(name: StoreName): Promise<StoreRecord | undefined> {

@@ -7,7 +7,9 @@
 import type {
   CreateResult,
   ForceResult,
+  ImportedContent,
   Owner,
+  PlantResult,
   PutContent,
   Store,
   StoreName,
@@ -57,6 +59,15 @@ export class SealedStore implements Store {
 
   bury(name: StoreName, term: Term, ttlMs: number): Promise<WriteResult> {
     return this.#inner.bury(name, term, ttlMs);
+  }
+
+  plant(name: StoreName, { bytes, mtimeMs }: ImportedContent, ttlMs: number): Promise<PlantResult> {
+    const sealed = this.#sealer.seal(bytes, { name, version: 0, mtimeMs });
+    return this.#inner.plant(name, { bytes: sealed, mtimeMs }, ttlMs);
+  }
+
+  mark(expected: string, next: string): Promise<string> {
+    return this.#inner.mark(expected, next);
   }
 
   ownerOf(name: StoreName): Promise<StoreRecord | undefined> {

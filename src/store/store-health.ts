@@ -13,7 +13,9 @@ import { HoldfastError } from '../base/errors.ts';
 import type {
   CreateResult,
   ForceResult,
+  ImportedContent,
   Owner,
+  PlantResult,
   PutContent,
   Store,
   StoreName,
@@ -116,6 +118,14 @@ export class WatchedStore implements Store, StoreHealth {
 
   bury(name: StoreName, term: Term, ttlMs: number): Promise<WriteResult> {
     return this.#refusal() ?? this.#heard(this.#inner.bury(name, term, ttlMs));
+  }
+
+  plant(name: StoreName, content: ImportedContent, ttlMs: number): Promise<PlantResult> {
+    return this.#refusal() ?? this.#heard(this.#inner.plant(name, content, ttlMs));
+  }
+
+  mark(expected: string, next: string): Promise<string> {
+    return this.#refusal() ?? this.#heard(this.#inner.mark(expected, next));
   }
 
   ownerOf(name: StoreName): Promise<StoreRecord | undefined> {

@@ -7,7 +7,9 @@ import { HoldfastError } from '../../src/base/errors.ts';
 import type {
   CreateResult,
   ForceResult,
+  ImportedContent,
   Owner,
+  PlantResult,
   PutContent,
   Store,
   StoreName,
@@ -17,7 +19,8 @@ import type {
   WriteResult,
 } from '../../src/store/contract.ts';
 
-export type StoreCall = 'take' | 'force' | 'create' | 'put' | 'confirm' | 'release' | 'bury' | 'ownerOf' | 'ping';
+export type StoreCall =
+  'take' | 'force' | 'create' | 'put' | 'confirm' | 'release' | 'bury' | 'plant' | 'mark' | 'ownerOf' | 'ping';
 
 export type Fault =
   /** Executed, the caller never hears of it. */
@@ -109,6 +112,14 @@ export class FaultyStore implements Store {
 
   bury(name: StoreName, term: Term, ttlMs: number): Promise<WriteResult> {
     return this.#through('bury', () => this.inner.bury(name, term, ttlMs));
+  }
+
+  plant(name: StoreName, content: ImportedContent, ttlMs: number): Promise<PlantResult> {
+    return this.#through('plant', () => this.inner.plant(name, content, ttlMs));
+  }
+
+  mark(expected: string, next: string): Promise<string> {
+    return this.#through('mark', () => this.inner.mark(expected, next));
   }
 
   ownerOf(name: StoreName): Promise<StoreRecord | undefined> {
