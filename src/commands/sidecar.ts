@@ -90,6 +90,7 @@ class Sidecar implements RunningRole {
     this.#directory = new SessionDirectory({
       ...sessions,
       preset: session.preset,
+      cookie: session.cookie,
       lockMs: timeouts.lockMs,
       lifetimeMs: session.lifetimeMs,
       clock,

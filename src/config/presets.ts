@@ -21,7 +21,7 @@ export const presetDefaults: Readonly<Record<Preset, PresetDefaults>> = {
   express: { cookie: 'connect.sid', needsKeys: true, lifetime: '2h', available: 'sessions' },
   plain: { cookie: undefined, needsKeys: false, lifetime: '2h', available: 'sessions' },
   symfony: { cookie: 'PHPSESSID', needsKeys: false, lifetime: '2h', available: 'sessions' },
-  codeigniter: { cookie: 'ci_session', needsKeys: false, lifetime: '2h', available: 'affinity' },
+  codeigniter: { cookie: 'ci_session', needsKeys: false, lifetime: '2h', available: 'sessions' },
   django: { cookie: 'sessionid', needsKeys: false, lifetime: '14d', available: 'affinity' },
   flask: { cookie: 'session', needsKeys: false, lifetime: '31d', available: 'affinity' },
   jsessionid: { cookie: 'JSESSIONID', needsKeys: false, lifetime: '2h', available: 'no' },

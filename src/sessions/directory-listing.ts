@@ -8,7 +8,7 @@ import { type Dir, opendirSync } from 'node:fs';
 
 import type { Preset, SessionId } from '../affinity/session-codec.ts';
 import { errorCode } from './private-directory.ts';
-import { sessionOf } from './session-name.ts';
+import { type NamingOptions, sessionOf } from './session-name.ts';
 
 /** Names looked at in one walk: a directory beyond that has lost its clean-up, and is told of by its size alone. */
 const namesMax = 1_000_000;
@@ -23,7 +23,7 @@ const levelName = /^[A-Za-z0-9,-]$/;
  */
 export function* listSessions(
   directory: string,
-  { preset, depth }: { preset: Preset; depth: number },
+  { preset, cookie, depth }: { preset: Preset; depth: number } & NamingOptions,
 ): Generator<SessionId> {
   let looked = 0;
   const open: { dir: Dir; path: string }[] = [
@@ -41,7 +41,7 @@ export function* listSessions(
       if (open.length <= depth) {
         if (entry.isDirectory() && levelName.test(entry.name)) open.push(...openLevel(`${here.path}/${entry.name}`));
       } else if (entry.isFile()) {
-        const session = sessionOf(preset, entry.name);
+        const session = sessionOf(preset, entry.name, { cookie });
         if (session !== undefined) yield session;
       }
     }

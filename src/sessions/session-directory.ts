@@ -36,6 +36,8 @@ export interface SessionDirectoryOptions {
   /** A path; for PHP also its own form `[N;[MODE;]]/path`. */
   readonly directory: string;
   readonly preset: Preset;
+  /** The session cookie's name: some frameworks name their files after it. */
+  readonly cookie?: string | undefined;
   /** Larger files are not read. */
   readonly maxBytes: number;
   /** Longest wait for one file's lock. */
@@ -174,7 +176,7 @@ export class SessionDirectory {
    */
   *list(): Generator<SessionId> {
     try {
-      yield* listSessions(this.path, { preset: this.#options.preset, depth: this.#depth });
+      yield* listSessions(this.path, { ...this.#options, depth: this.#depth });
     } catch (error) {
       throw new HoldfastError('directory-unusable', `${this.path}: ${errorCode(error)}.`, { cause: error });
     }
@@ -238,7 +240,7 @@ export class SessionDirectory {
 
   /** The way to the session's file, if its directory levels are there. */
   #open(id: SessionId, create: boolean): Place | undefined {
-    const fileName = fileNameOf(this.#options.preset, id);
+    const fileName = fileNameOf(this.#options.preset, id, this.#options);
     // PHP refuses an id that is not longer than its levels.
     if (fileName === undefined || id.length <= this.#depth) {
       throw new HoldfastError('session-file-unusable', 'The id is not of the shape that names a file.');

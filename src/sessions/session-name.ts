@@ -12,7 +12,8 @@ import type { Preset, SessionId } from '../affinity/session-codec.ts';
 import type { SessionIdShape } from '../affinity/session-id/decoder.ts';
 import { expressShape } from '../affinity/session-id/express.ts';
 import { laravelShape } from '../affinity/session-id/laravel.ts';
-import { phpShape, plainShape, symfonyShape } from '../affinity/session-id/plain.ts';
+import { codeigniterShape, phpShape, plainShape, symfonyShape } from '../affinity/session-id/plain.ts';
+import { defaultCookie } from '../affinity/session-id/presets.ts';
 
 export interface FileRules {
   /** Zero bytes read under the lock after a complete answer are a session: the empty one (protocol rule 18). */
@@ -30,7 +31,8 @@ export interface FileRules {
 interface FileNaming extends FileRules {
   /** What may stand between prefix and suffix: the preset's exact id. */
   readonly shape: SessionIdShape;
-  readonly prefix: string;
+  /** 'cookie': the name of the session's cookie, as it is configured. */
+  readonly prefix: string | { readonly is: 'cookie' };
   readonly suffix: string;
 }
 
@@ -60,6 +62,9 @@ const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
   php: phpNaming,
   // Symfony's native storage is PHP's own files handler.
   symfony: { ...phpNaming, shape: symfonyShape },
+  // FileHandler: cookieName + id, chmod 0600, the lock from read to close, which is a shutdown function: after what the
+  // application has echoed. With matchIP it puts md5(address) between: such files are strangers here and are left alone.
+  codeigniter: { ...phpNaming, shape: codeigniterShape, prefix: { is: 'cookie' } },
   // session-file-store: write-file-atomic, and no lock.
   express: {
     shape: expressShape,
@@ -93,22 +98,39 @@ export function fileRules(preset: Preset): FileRules | undefined {
   return namings[preset];
 }
 
+export interface NamingOptions {
+  /** `session.cookie`, for frameworks that name their files after it; undefined: the preset's own. */
+  readonly cookie?: string | undefined;
+}
+
 /**
  * The session's file name in its directory.
  * @returns undefined where the id is not exactly the preset's shape: then it must not reach the file system.
  */
-export function fileNameOf(preset: Preset, session: SessionId): string | undefined {
+export function fileNameOf(preset: Preset, session: SessionId, options: NamingOptions = {}): string | undefined {
   const naming = namings[preset];
-  return naming?.shape(session) !== undefined ? naming.prefix + session + naming.suffix : undefined;
+  if (naming?.shape(session) === undefined) return undefined;
+  const name = prefixOf(preset, naming, options) + session + naming.suffix;
+  // A cookie's name may make it too long for any file system.
+  return name.length <= fileNameLengthMax ? name : undefined;
 }
 
 /** The session that a file name belongs to; undefined: the file is no session. */
-export function sessionOf(preset: Preset, fileName: string): SessionId | undefined {
+export function sessionOf(preset: Preset, fileName: string, options: NamingOptions = {}): SessionId | undefined {
   const naming = namings[preset];
-  if (naming === undefined || !fileName.startsWith(naming.prefix) || !fileName.endsWith(naming.suffix))
-    return undefined;
-  const id = fileName.slice(naming.prefix.length, fileName.length - naming.suffix.length);
+  if (naming === undefined) return undefined;
+  const prefix = prefixOf(preset, naming, options);
+  if (!fileName.startsWith(prefix) || !fileName.endsWith(naming.suffix)) return undefined;
+  const id = fileName.slice(prefix.length, fileName.length - naming.suffix.length);
   return naming.shape(id);
+}
+
+/** NAME_MAX. */
+const fileNameLengthMax = 255;
+
+/** A cookie's name is a token (RFC 6265 section 4.1.1): no slash is in it. */
+function prefixOf(preset: Preset, { prefix }: FileNaming, { cookie }: NamingOptions): string {
+  return typeof prefix === 'string' ? prefix : (cookie ?? defaultCookie(preset) ?? '');
 }
 
 /** PHP's session.save_path for the files handler, read. */

@@ -237,11 +237,11 @@ async function revive(deployment: Deployment): Promise<void> {
 
 /** Goes on reading, so that the short lifetime does not pass while something takes its time. */
 async function whileReading(user: FrameworkUser, work: Promise<unknown>): Promise<void> {
-  let working = true;
-  const done = work.finally(() => (working = false));
+  const state = { isWorking: true };
+  const done = work.finally(() => (state.isWorking = false));
   // It is awaited below; until then its failure must not count as unhandled.
   done.catch(() => undefined);
-  while (working) await user.reads();
+  while (state.isWorking) await user.reads();
   await done;
 }
 

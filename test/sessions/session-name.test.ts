@@ -12,6 +12,7 @@ const names: readonly [Preset, string, string][] = [
   ['php', 'Az09,-Az09,-Az09,-Az09', 'sess_Az09,-Az09,-Az09,-Az09'],
   ['php', 'a'.repeat(250), `sess_${'a'.repeat(250)}`],
   ['symfony', phpId, `sess_${phpId}`],
+  ['codeigniter', 'c0ffee'.padEnd(32, '0'), `ci_session${'c0ffee'.padEnd(32, '0')}`],
   ['express', expressId, `${expressId}.json`],
   ['plain', 'session.1~x', 'session.1~x'],
 ];
@@ -36,6 +37,8 @@ const strangers: readonly [Preset, string][] = [
   ['php', 'é'],
   ['php', 'a\n'],
   ['php', 'a'.repeat(251)],
+  ['codeigniter', 'C0FFEE'.padEnd(32, '0')],
+  ['codeigniter', '0'.repeat(64)],
   ['express', '../../x'],
   ['express', `${expressId}x`],
   ['plain', '.'],
@@ -61,8 +64,20 @@ test("files that are no session's are not taken for one", () => {
   }
 });
 
+test('a file that is named after the session cookie follows the configured name', () => {
+  const id = sessionId('c0ffee'.padEnd(32, '0'));
+  assert.equal(fileNameOf('codeigniter', id, { cookie: 'shop' }), `shop${id}`);
+  assert.equal(sessionOf('codeigniter', `shop${id}`, { cookie: 'shop' }), id);
+  assert.equal(sessionOf('codeigniter', `ci_session${id}`, { cookie: 'shop' }), undefined);
+  assert.equal(fileNameOf('codeigniter', id, { cookie: 's'.repeat(224) }), undefined, 'too long for a file');
+});
+
+test("CodeIgniter's files with matchIP are strangers", () => {
+  assert.equal(sessionOf('codeigniter', `ci_session${'0'.repeat(32)}${'1'.repeat(32)}`), undefined);
+});
+
 test('each preset either has session files with rules or is known to have none', () => {
-  assert.deepEqual(presets.filter(hasSessionFiles), ['laravel', 'php', 'symfony', 'express', 'plain']);
+  assert.deepEqual(presets.filter(hasSessionFiles), ['laravel', 'php', 'symfony', 'codeigniter', 'express', 'plain']);
   assert.equal(fileNameOf('django', sessionId('a'.repeat(32))), undefined);
   assert.equal(fileRules('php')?.zeroBytesIsASession, true);
   assert.equal(fileRules('laravel')?.zeroBytesIsASession, false);
