@@ -9,7 +9,7 @@
 
 import { HoldfastError } from '../base/errors.ts';
 import type { TakenRecord, TakeResult } from '../store/contract.ts';
-import { isOurs, planTaken, planUnrecorded } from './adoption-plan.ts';
+import { isImport, isNewerThanImport, isOurs, planTaken, planUnrecorded } from './adoption-plan.ts';
 import { type Capture, ordinary } from './capture.ts';
 import { digestOf } from './file-state.ts';
 import type { Claim } from './claim.ts';
@@ -109,13 +109,19 @@ export class Adopt {
       case 'absent':
         return this.#noRecord(entry, taken.storeTimeMs);
       case 'taken':
-        return this.#taken(entry, taken, { sentTick, isOurs: taken.isOurs });
+        return this.#taken(entry, taken, { sentTick, isOurs: taken.isOurs || (await this.#beatsImport(entry, taken)) });
       case 'owned': {
         const claimed = await this.#claim.from(entry, taken, ask);
         if (claimed.kind !== 'taken') return claimed;
         return this.#taken(entry, claimed, { sentTick: this.#context.tick(), isOurs: false });
       }
     }
+  }
+
+  /** The file of an installation that went on after the import. What was served without the store began without it. */
+  async #beatsImport(entry: SessionEntry, record: TakenRecord): Promise<boolean> {
+    if (!isImport(record) || entry.state.at !== 'asking' || entry.state.since !== undefined) return false;
+    return isNewerThanImport(record, await this.#context.options.directory.read(entry.id));
   }
 
   async #reclaim(entry: SessionEntry): Promise<AdoptEnd> {

@@ -26,6 +26,20 @@ export function isOurs(record: TakenRecord, note: Note | undefined, uid: string)
   return record.previous.uid === uid && note?.buried !== true && note?.epoch === record.previous.epoch;
 }
 
+/** Whether the record is an import that no keeper has written to since (`holdfast import`). */
+export function isImport(record: TakenRecord): boolean {
+  return record.version === 0 && record.previous.uid === undefined && record.blob !== undefined;
+}
+
+/**
+ * Whether a file wins over the import of its session: an application without a keeper has written it since. Of two
+ * copies that no keeper knows, only the time of the last write can tell which one is newer.
+ */
+export function isNewerThanImport(record: TakenRecord, file: FileState): boolean {
+  const isWhole = file.kind === 'content' && !mayBeTorn(file.bytes);
+  return isImport(record) && isWhole && record.blob !== undefined && file.mtimeMs > record.blob.mtimeMs;
+}
+
 /** For a record that is ours now. `ours`: isOurs(); `file` is looked at only where it is. */
 export function planTaken(record: TakenRecord, ours: boolean, file: FileState): TakenPlan {
   const storedCopy: TakenPlan = record.blob === undefined ? 'remove-file' : 'restore';

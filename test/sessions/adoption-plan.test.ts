@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { HoldfastError } from '../../src/base/errors.ts';
-import { isOurs, planTaken, planUnrecorded } from '../../src/sessions/adoption-plan.ts';
+import { isImport, isNewerThanImport, isOurs, planTaken, planUnrecorded } from '../../src/sessions/adoption-plan.ts';
 import type { FileState } from '../../src/sessions/file-state.ts';
 import type { TakenRecord } from '../../src/store/contract.ts';
 
@@ -72,4 +72,21 @@ test('without a record a noted file is stored again, unless its note is older th
   assert.equal(planUnrecorded(young, files.absent, time), 'drop-note');
   assert.equal(planUnrecorded(young, files.empty, time), 'drop-note');
   assert.equal(planUnrecorded({ ...young, confirmedAtMs: 899 }, files.content, time), 'drop-copy');
+});
+
+test('a file that was written after its session was imported wins over the import, and only over an import', () => {
+  const blob = { version: 0, bytes: Buffer.from('2'), mtimeMs: 5, storedAtMs: 9 };
+  const imported = record({ version: 0, blob, previous: { epoch: 10, uid: undefined } });
+  const newer = { ...files.content, mtimeMs: 6 };
+  assert.equal(isNewerThanImport(imported, newer), true);
+  assert.equal(isNewerThanImport(imported, { ...newer, mtimeMs: 5 }), false, 'the very file that was imported');
+  assert.equal(isNewerThanImport(imported, { ...newer, bytes: Buffer.alloc(4096, 'x') }), false, 'it may be torn');
+  for (const file of [files.empty, files.absent, files.locked, files['too-large'], files.unusable]) {
+    assert.equal(isNewerThanImport(imported, file), false);
+  }
+  assert.equal(isImport(imported), true);
+  assert.equal(isImport(record({ ...imported, version: 1 })), false);
+  assert.equal(isImport(record({ ...imported, previous: { epoch: 10, uid: 'me' } })), false);
+  assert.equal(isImport(record({ ...imported, blob: undefined, tombstone: true })), false);
+  assert.equal(isNewerThanImport(record(), newer), false);
 });
