@@ -37,6 +37,8 @@ export interface BodyOptions {
   readonly sender: 'client' | 'upstream';
   /** Longest trailer section. */
   readonly trailerBytesMax: number;
+  /** Most field lines of the trailer section; absent: as many as fit. */
+  readonly trailerFieldsMax?: number | undefined;
   /** Longest body, frame not counted; absent or 0: no limit. */
   readonly bodyBytesMax?: number;
   /** Called for each run of data of a chunked body, without its frame: `bytes[start..end)`. Must not throw. */

@@ -60,6 +60,7 @@ export class ChunkedReader implements BodyReader {
   #bodyBytes = 0;
   #extensionBytes = 0;
   #trailerBytes = 0;
+  #trailerFields = 0;
   /** In the present piece; -1 if there is none of it. */
   #trailerFrom = -1;
   /** Bytes of earlier pieces in the possible end mark. */
@@ -216,6 +217,8 @@ export class ChunkedReader implements BodyReader {
     switch (state) {
       case at.trailer:
         if (byte === CR) return at.lastLf;
+        this.#trailerFields++;
+        if (this.#trailerFields > (this.#options.trailerFieldsMax ?? Infinity)) return at.illegal;
         return tokenLower[byte] === 0 ? at.illegal : at.trailerName;
       case at.trailerName:
         if (byte === COLON) return at.trailerValue;

@@ -32,6 +32,7 @@ export interface AnswerOptions {
   readonly clientMinor: 0 | 1;
   readonly holdBytesMax: number;
   readonly trailerBytesMax: number;
+  readonly trailerFieldsMax?: number | undefined;
   readonly sink: AnswerSink;
 }
 
@@ -70,12 +71,13 @@ export class Answer {
     this.#writes = framing.kind === 'close' && clientMinor === 1 ? 'chunks' : 'as-is';
     this.#complete = framing.kind === 'none';
     if (framing.kind === 'none' || framing.kind === 'close') return;
-    const { trailerBytesMax } = options;
+    const { trailerBytesMax, trailerFieldsMax } = options;
+    const body = { sender: 'upstream', trailerBytesMax, trailerFieldsMax } as const;
     if (this.#lengthless) {
       this.#writes = 'data';
       const onData = (start: number, end: number): void => this.#take(this.#piece!, start, end);
-      this.#reader = createBodyReader(framing, { sender: 'upstream', trailerBytesMax, onData });
-    } else this.#reader = createBodyReader(framing, { sender: 'upstream', trailerBytesMax });
+      this.#reader = createBodyReader(framing, { ...body, onData });
+    } else this.#reader = createBodyReader(framing, body);
   }
 
   /** A head was written: a failure can't be answered any more, only be made visible. */

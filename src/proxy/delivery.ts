@@ -73,6 +73,7 @@ export class Delivery implements AnswerListener, AnswerSink {
       clientMinor: options.request.minor,
       holdBytesMax: limits.holdBytes,
       trailerBytesMax: limits.headBytes,
+      trailerFieldsMax: limits.fields,
       sink: this,
     });
   }

@@ -38,6 +38,7 @@ export class RequestBody {
       : createBodyReader(framing, {
           sender: 'client',
           trailerBytesMax: limits.headBytes,
+          trailerFieldsMax: limits.fields,
           bodyBytesMax: limits.bodyBytes,
         });
   }

@@ -48,3 +48,13 @@ test('a body that comes byte by byte is kept in few pieces: each costs more than
   );
   assert.ok(body.kept.length <= 20, `${body.kept.length} pieces`);
 });
+
+test('trailers have as many fields as a head may have, and not one more', () => {
+  const stream = (fields: number) => Buffer.from(`1\r\na\r\n0\r\n${'A: 1\r\n'.repeat(fields)}\r\n`);
+  const accepted = new RequestBody({ kind: 'chunked' }, usualLimits);
+  accepted.read(stream(usualLimits.fields), 0, false);
+  assert.equal(accepted.complete, true);
+  const refused = new RequestBody({ kind: 'chunked' }, usualLimits);
+  refused.read(stream(usualLimits.fields + 1), 0, false);
+  assert.equal(refused.fault, 'bad-trailer');
+});
