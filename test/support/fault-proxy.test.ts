@@ -49,10 +49,12 @@ class Client {
   readonly socket: Socket;
   received = '';
   ended = false;
+  connected = false;
   error: string | undefined;
 
   constructor(port: number) {
     this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    this.socket.once('connect', () => (this.connected = true));
     this.socket.on('data', (bytes) => (this.received += bytes.toString('latin1')));
     this.socket.once('end', () => (this.ended = true));
     this.socket.once('error', (error: NodeJS.ErrnoException) => (this.error = error.code));
@@ -149,6 +151,25 @@ test('a black hole swallows everything of open and new connections, and resets n
   assert.deepEqual([before.ended, before.error, during.ended, during.error], [false, undefined, false, undefined]);
   assert.equal(targets[0]!.received, '1', 'nothing comes after a gap');
   assert.equal(targets[0]!.ended, false);
+});
+
+test('silent accepts nobody and resets nobody, until it is over', async (t) => {
+  const { proxy, open } = await through(t);
+  const before = open();
+  await before.echo('1');
+  await proxy.set({ kind: 'silent' });
+  before.socket.write('2');
+  await until('it was swallowed', () => proxy.counters.swallowedBytes === 1);
+  const last = Array.from({ length: 4 }, open);
+  before.socket.write('3');
+  await until('that was swallowed too', () => proxy.counters.swallowedBytes === 2);
+  await proxy.set({ kind: 'pass' });
+  await open().echo('3');
+  assert.deepEqual(
+    last.map(({ connected, error }) => [connected, error]),
+    last.map(() => [false, undefined]),
+  );
+  assert.deepEqual([before.received, before.ended, before.error], ['1', false, undefined]);
 });
 
 test('one way swallows what goes there and passes what comes back', async (t) => {

@@ -11,6 +11,7 @@
 
 import { createServer, connect } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { SilentListener } from './silent-listener.ts';
 
 /** `requests` flow from the one who connected to the target, `answers` back. */
 export type Direction = 'requests' | 'answers';
@@ -27,6 +28,8 @@ export type Fault =
   | { readonly kind: 'refuse' }
   /** Connections are accepted and everything is swallowed, FIN included: no RST ever comes. */
   | { readonly kind: 'black-hole' }
+  /** As black-hole, and new connections are not even accepted: a node without power. */
+  | { readonly kind: 'silent' }
   /** As black-hole, in one direction only. */
   | { readonly kind: 'one-way'; readonly swallows: Direction }
   /** Nothing is lost and nothing arrives, until the fault is over. */
@@ -51,6 +54,7 @@ export class FaultProxy {
   readonly #links = new Set<Link>();
   #fault: Fault = { kind: 'pass' };
   #server: Server | undefined;
+  #silent: SilentListener | undefined;
   #port: number;
   /** Changes of the listener, one after another. */
   #turn: Promise<void> = Promise.resolve();
@@ -86,9 +90,10 @@ export class FaultProxy {
   /** In force for open and new connections when the promise resolves. */
   set(fault: Fault): Promise<void> {
     this.#turn = this.#turn.then(async () => {
+      if (fault.kind === 'silent') await this.#fallSilent();
+      else if (fault.kind === 'refuse') await this.#close();
       this.#fault = fault;
-      if (fault.kind === 'refuse') await this.#close();
-      else await this.#open();
+      if (fault.kind !== 'silent' && fault.kind !== 'refuse') await this.#open();
       if (fault.kind === 'cut' || fault.kind === 'refuse') this.reset();
       for (const link of this.#links) link.obey(fault);
     });
@@ -103,27 +108,41 @@ export class FaultProxy {
   /** Ends the listener and every connection. */
   async close(): Promise<void> {
     await this.#turn;
-    const closed = this.#close();
+    await this.#close();
     this.reset();
-    await closed;
   }
 
   async #open(): Promise<void> {
-    if (this.#server !== undefined) return;
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(this.#port, this.host, resolve);
-    });
-    this.#server = server;
-    this.#port = (server.address() as AddressInfo).port;
+    if (this.#server === undefined) {
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ port: this.#port, host: this.host, reusePort: true }, resolve);
+      });
+      this.#server = server;
+      this.#port = (server.address() as AddressInfo).port;
+    }
+    await this.#speak();
   }
 
   /** New connections are refused from the call on; open ones are the caller's. */
   #close(): Promise<void> {
     this.#server?.close();
     this.#server = undefined;
-    return Promise.resolve();
+    return this.#speak();
+  }
+
+  async #fallSilent(): Promise<void> {
+    this.#silent ??= await SilentListener.listen({ host: this.host, port: this.#port });
+    this.#server?.close();
+    this.#server = undefined;
+    this.#silent.fill();
+  }
+
+  async #speak(): Promise<void> {
+    const silent = this.#silent;
+    this.#silent = undefined;
+    await silent?.close();
   }
 
   #accept(client: Socket): void {
@@ -234,7 +253,11 @@ class Flow {
 
   get #swallows(): boolean {
     const fault = this.#fault;
-    return fault.kind === 'black-hole' || (fault.kind === 'one-way' && fault.swallows === this.#context.direction);
+    return (
+      fault.kind === 'black-hole' ||
+      fault.kind === 'silent' ||
+      (fault.kind === 'one-way' && fault.swallows === this.#context.direction)
+    );
   }
 
   #take(bytes: Buffer): void {

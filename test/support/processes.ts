@@ -32,6 +32,8 @@ const lastWordsChars = 2000;
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Sees all output as it comes. */
+  readonly tap?: (text: string) => void;
 }
 
 export interface ProcessEnd {
@@ -101,7 +103,10 @@ export class RunningProcess {
       detached: true,
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#keep(text);
+        options.tap?.(text);
+      });
     }
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (error) => {
