@@ -15,6 +15,11 @@ interface CommonFlags {
   readonly set: readonly string[];
 }
 
+interface ImportFlags {
+  readonly dryRun: boolean;
+  readonly owner?: number;
+}
+
 interface DevFlags {
   readonly replicas: number;
   readonly port: number;
@@ -68,10 +73,22 @@ configured(program.command('where'))
   });
 
 configured(program.command('drain'))
-  .description('let the sessions of the running process go, and wait until they are stored')
-  .action(async (flags: CommonFlags) => {
+  .description('let the sessions of the running process go, and wait until they are stored (for a preStop)')
+  .option('--unready', 'by hand: not ready from now on, instead of when the application ends', false)
+  .action(async (flags: CommonFlags & { unready: boolean }) => {
     const { drain } = await import('./commands/drain.ts');
-    exitCode = await drain(asOptions(flags));
+    exitCode = await drain({ ...asOptions(flags), unready: flags.unready });
+  });
+
+configured(program.command('import'))
+  .description('store the session files of an installation, so that its users stay logged in when Holdfast takes over')
+  .argument('<directory>', "the application's session directory; PHP's N;MODE;/path too")
+  .option('--dry-run', 'read everything and say what would be imported, but store nothing', false)
+  .option('--owner <uid>', 'whose files are sessions (the user who has most of them)', userId)
+  .action(async (directory: string, flags: CommonFlags & ImportFlags) => {
+    const { importSessions } = await import('./commands/import.ts');
+    const { dryRun, owner } = flags;
+    exitCode = await importSessions({ ...asOptions(flags), directory, dryRun, owner });
   });
 
 program
@@ -105,6 +122,11 @@ function asOptions(flags: CommonFlags): ConfigOptions {
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,5}$/.test(text)) throw new CommanderError(1, 'holdfast.number', `error: "${text}" is not a whole number`);
+  return Number(text);
+}
+
+function userId(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new CommanderError(1, 'holdfast.number', `error: "${text}" is no user id`);
   return Number(text);
 }
 

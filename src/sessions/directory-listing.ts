@@ -17,13 +17,19 @@ const batchNames = 256;
 /** One character of an id: PHP's name for a level. */
 const levelName = /^[A-Za-z0-9,-]$/;
 
+/** What a walk did not name: strangers' files, and names of sessions that are no regular files (symbolic links). */
+export interface PassedOver {
+  strangers: number;
+  links: number;
+}
+
 /**
- * Walks the directory. Sessions that appear or vanish during the walk may or may not be named.
+ * Walks the directory. `passedOver` is counted up. Sessions that appear or vanish during the walk may or may not be named.
  * @throws the file system's error where the directory can't be read.
  */
 export function* listSessions(
   directory: string,
-  { preset, cookie, depth }: { preset: Preset; depth: number } & NamingOptions,
+  { preset, cookie, depth, passedOver }: { preset: Preset; depth: number; passedOver?: PassedOver } & NamingOptions,
 ): Generator<SessionId> {
   let looked = 0;
   const open: { dir: Dir; path: string }[] = [
@@ -40,10 +46,11 @@ export function* listSessions(
       looked += 1;
       if (open.length <= depth) {
         if (entry.isDirectory() && levelName.test(entry.name)) open.push(...openLevel(`${here.path}/${entry.name}`));
-      } else if (entry.isFile()) {
-        const session = sessionOf(preset, entry.name, { cookie });
-        if (session !== undefined) yield session;
+        continue;
       }
+      const session = sessionOf(preset, entry.name, { cookie });
+      if (session !== undefined && entry.isFile()) yield session;
+      else if (passedOver !== undefined) passedOver[session === undefined ? 'strangers' : 'links'] += 1;
     }
   } finally {
     for (const { dir } of open) dir.closeSync();
