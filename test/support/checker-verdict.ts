@@ -24,6 +24,8 @@ export interface Violation {
   readonly words: string;
   /** Wall clock, as in the logs. */
   readonly at: string;
+  /** The user's requests before it, oldest first. */
+  readonly history: readonly string[];
 }
 
 export interface CheckerVerdict {
@@ -52,9 +54,10 @@ export function describeVerdict(verdict: CheckerVerdict): string {
 /** What all users together saw. */
 export class Tally {
   answers = 0;
+  failures = 0;
   readonly #errors: Record<string, number> = {};
   readonly #actions: Record<string, number> = {};
-  readonly #violations: Violation[] = [];
+  readonly violations: Violation[] = [];
   readonly #waitingSince = new Map<number, number>();
   #longestGapMs = 0;
 
@@ -70,22 +73,23 @@ export class Tally {
   }
 
   failed(user: number, failure: { readonly startMs: number; readonly what: string }): void {
+    this.failures += 1;
     this.#errors[failure.what] = (this.#errors[failure.what] ?? 0) + 1;
     if (!this.#waitingSince.has(user)) this.#waitingSince.set(user, failure.startMs);
   }
 
   violation(violation: Violation): void {
-    if (this.#violations.length < violationsMax) this.#violations.push(violation);
+    if (this.violations.length < violationsMax) this.violations.push(violation);
   }
 
   verdict(seed: number): CheckerVerdict {
-    const { answers } = this;
+    const { answers, violations } = this;
     return {
       seed,
       answers,
       errors: this.#errors,
       actions: this.#actions,
-      violations: this.#violations,
+      violations,
       longestGapMs: this.#longestGapMs,
     };
   }

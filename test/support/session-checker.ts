@@ -6,10 +6,10 @@
  * Must not know what stands between the users and the application.
  */
 
-import { Browser } from './cookie-jar.ts';
-import type { CookieJar } from './cookie-jar.ts';
 import { Tally } from './checker-verdict.ts';
-import type { CheckerVerdict, ViolationKind } from './checker-verdict.ts';
+import type { CheckerVerdict } from './checker-verdict.ts';
+import { VirtualUser } from './virtual-user.ts';
+import type { RequestEvent, UserKind } from './virtual-user.ts';
 
 export interface ApplicationTraits {
   readonly cookie: string;
@@ -28,9 +28,13 @@ export interface CheckerOptions {
   readonly seed: number;
   /** Answers that take longer count as errors. */
   readonly timeoutMs?: number;
+  /** The users in turn; counters by default. */
+  readonly kinds?: readonly UserKind[];
+  /** A user waits up to this long between two actions; 0 by default. */
+  readonly thinkMs?: number;
+  /** Sees the end of every request. */
+  readonly observe?: (event: RequestEvent) => void;
 }
-
-const ghostsMax = 8;
 
 export class SessionChecker {
   readonly #options: CheckerOptions;
@@ -45,7 +49,7 @@ export class SessionChecker {
   start(): void {
     const users = Array.from(
       { length: this.#options.users },
-      (_, index) => new User(index, this.#options, this.#tally),
+      (_, index) => new VirtualUser(index, this.#options, this.#tally),
     );
     this.#running = Promise.all(users.map((user) => user.live(() => this.#stopping)));
   }
@@ -61,269 +65,14 @@ export class SessionChecker {
   get answers(): number {
     return this.#tally.answers;
   }
-}
 
-/** What came of one request. */
-type Answer =
-  | { readonly kind: 'text'; readonly text: string }
-  /** Executed or not: unknown. */
-  | { readonly kind: 'unknown' };
-
-const actions = [
-  { name: 'inc', weight: 78 },
-  { name: 'pair', weight: 6 },
-  { name: 'id', weight: 4 },
-  { name: 'ghost', weight: 4 },
-  { name: 'login', weight: 2 },
-  { name: 'regenerate', weight: 2 },
-  { name: 'redirect', weight: 2 },
-  { name: 'logout', weight: 1 },
-  { name: 'big', weight: 1 },
-] as const;
-type Action = (typeof actions)[number]['name'];
-
-class User {
-  readonly #index: number;
-  readonly #options: CheckerOptions;
-  readonly #tally: Tally;
-  readonly #random: () => number;
-  readonly #browser: Browser;
-  /** The last acknowledged number. */
-  #last = 0;
-  /** Requests since then that may have counted. */
-  #unknown = 0;
-  /** A login or logout is unknown: its cookie was lost on the way, so the session may rightly be gone. */
-  #mayBeGone = false;
-  #id: string | undefined;
-  #turn: number;
-  /** Cookies of sessions that ended. */
-  readonly #ghosts: CookieJar[] = [];
-
-  constructor(index: number, options: CheckerOptions, tally: Tally) {
-    this.#index = index;
-    this.#options = options;
-    this.#tally = tally;
-    this.#random = seeded(options.seed * 1009 + index);
-    this.#turn = index;
-    this.#browser = new Browser(options.origins[0]!, { timeoutMs: options.timeoutMs ?? 10_000 });
+  /** Requests without an acknowledged answer so far. */
+  get failures(): number {
+    return this.#tally.failures;
   }
 
-  async live(isOver: () => boolean): Promise<void> {
-    try {
-      while (!isOver()) await this.#act(this.#pick());
-      for (const ghost of this.#ghosts) await this.#visitGhost(ghost);
-      await this.#count('/inc');
-    } finally {
-      await this.#browser.close();
-    }
+  /** Violations so far; stop() has all of them. */
+  get violations(): CheckerVerdict['violations'] {
+    return this.#tally.violations;
   }
-
-  async #act(action: Action): Promise<void> {
-    this.#tally.acted(action);
-    switch (action) {
-      case 'inc':
-        return this.#count('/inc');
-      case 'big':
-        return this.#count('/big?kb=48');
-      case 'pair':
-        return this.#pair();
-      case 'id':
-        return this.#checkId();
-      case 'redirect':
-        return this.#count('/redirect');
-      case 'login':
-        return this.#changeId('/login', { deletes: true });
-      case 'regenerate':
-        return this.#changeId('/regenerate', { deletes: this.#options.application.regenerateDeletes });
-      case 'logout':
-        return this.#logout();
-      case 'ghost': {
-        const ghost = this.#ghosts[Math.floor(this.#random() * this.#ghosts.length)];
-        await (ghost === undefined ? this.#count('/inc') : this.#visitGhost(ghost));
-        return;
-      }
-    }
-  }
-
-  async #count(path: string): Promise<void> {
-    this.#startFresh();
-    this.#judge(path, await this.#ask(path));
-  }
-
-  /** Two requests of one browser at once: each may have come first, or (without a lock) both at the same number. */
-  async #pair(): Promise<void> {
-    this.#startFresh();
-    // Without a cookie both would begin a session of their own.
-    if (this.#last === 0) return this.#count('/inc');
-    const before = this.#last;
-    const asked = await Promise.all([this.#ask('/inc'), this.#ask('/inc')]);
-    const numbers = asked
-      .flatMap((answer) => (answer.kind === 'text' ? [numberOf(answer.text)] : []))
-      .sort((a, b) => a - b);
-    const highest = before + this.#unknown + 2;
-    const gone = this.#mayBeGone && numbers.every((number) => number <= 2);
-    for (const number of numbers) if (!gone) this.#inRange('/inc in a pair', number, { from: before + 1, to: highest });
-    if (this.#options.application.locks && numbers.length === 2 && numbers[0] === numbers[1]) {
-      this.#violation('lost-write', `both of a pair were answered ${numbers[0]!}, though the application locks`);
-    }
-    if (numbers.length === 0) this.#unknown += 2;
-    else this.#settle(numbers.at(-1)!, 2 - numbers.length);
-  }
-
-  async #checkId(): Promise<void> {
-    this.#startFresh();
-    const answer = await this.#ask('/id');
-    if (answer.kind === 'unknown' || this.#last === 0 || this.#mayBeGone) return;
-    if (this.#id !== undefined && this.#id !== answer.text) {
-      this.#violation(
-        'new-id',
-        `${answer.text.slice(0, 6)} instead of ${this.#id.slice(0, 6)} at number ${this.#last}`,
-      );
-    }
-    this.#id = answer.text;
-  }
-
-  /** A new id with the same content; an old id that the application deleted must stay dead. */
-  async #changeId(path: string, old: { readonly deletes: boolean }): Promise<void> {
-    this.#startFresh();
-    if (this.#last === 0 || this.#unknown > 0 || this.#mayBeGone) return this.#count('/inc');
-    const before = this.#browser.jar.copy();
-    const answer = await this.#ask(path);
-    this.#judge(path, answer);
-    this.#id = undefined;
-    if (!old.deletes) return;
-    if (answer.kind === 'unknown') this.#mayBeGone = true;
-    else this.#haunt(before);
-  }
-
-  /** Asks until the logout is acknowledged; from then on the old cookie must have no number, for ever. */
-  async #logout(): Promise<void> {
-    if (this.#last === 0) return this.#count('/inc');
-    const before = this.#browser.jar.copy();
-    const answer = await this.#ask('/logout');
-    this.#id = undefined;
-    if (answer.kind === 'unknown') {
-      this.#mayBeGone = true;
-      return;
-    }
-    if (!this.#mayBeGone) this.#haunt(before);
-    this.#forgetNumber();
-  }
-
-  async #visitGhost(jar: CookieJar): Promise<void> {
-    const ghost = new Browser(this.#nextOrigin(), { jar: jar.copy(), timeoutMs: this.#options.timeoutMs ?? 10_000 });
-    try {
-      const answer = await this.#ask('/get', ghost);
-      if (answer.kind === 'text' && answer.text !== '0') {
-        this.#violation('resurrected', `a session that ended answered ${answer.text}`);
-      }
-    } finally {
-      await ghost.close();
-    }
-  }
-
-  #haunt(jar: CookieJar): void {
-    this.#ghosts.push(jar);
-    if (this.#ghosts.length > ghostsMax) this.#ghosts.shift();
-  }
-
-  /** Without the session cookie whatever was counted before belongs to nobody. */
-  #startFresh(): void {
-    if (this.#browser.jar.get(this.#options.application.cookie) === undefined) this.#forgetNumber();
-  }
-
-  #forgetNumber(): void {
-    this.#last = 0;
-    this.#unknown = 0;
-    this.#mayBeGone = false;
-    this.#id = undefined;
-  }
-
-  #judge(path: string, answer: Answer): void {
-    if (answer.kind === 'unknown') {
-      this.#unknown += 1;
-      return;
-    }
-    const number = numberOf(answer.text);
-    const from = this.#last + 1;
-    // A session that is gone with reason begins again; requests whose answers were lost may have counted in it.
-    if (this.#mayBeGone && number >= 1 && number <= 1 + this.#unknown) {
-      this.#id = undefined;
-      this.#settle(number, 0);
-      return;
-    }
-    this.#inRange(path, number, { from, to: from + this.#unknown });
-    this.#settle(number, 0);
-  }
-
-  #inRange(path: string, number: number, expected: { readonly from: number; readonly to: number }): void {
-    const { from, to } = expected;
-    if (number >= from && number <= to) return;
-    const words = `${path} answered ${number}, expected ${from}${to > from ? ` to ${to}` : ''}`;
-    if (!Number.isSafeInteger(number)) this.#violation('garbage', words);
-    else if (number === 1) this.#violation('reset', words);
-    else this.#violation(number < from ? 'lost-write' : 'foreign', words);
-  }
-
-  #settle(number: number, unknown: number): void {
-    this.#last = Number.isSafeInteger(number) ? number : this.#last;
-    this.#unknown = unknown;
-    this.#mayBeGone = false;
-  }
-
-  async #ask(path: string, browser = this.#browser): Promise<Answer> {
-    if (browser === this.#browser) browser.origin = this.#nextOrigin();
-    const startMs = performance.now();
-    const [answer, error] = await browser.get(path).then(
-      (answer) => [answer, undefined] as const,
-      (error: unknown) => [undefined, error] as const,
-    );
-    if (answer?.status === 200) {
-      this.#tally.answered(this.#index, startMs);
-      return { kind: 'text', text: answer.text.split('\n')[0]! };
-    }
-    this.#tally.failed(this.#index, { startMs, what: answer === undefined ? codeOf(error) : String(answer.status) });
-    // A browser's user does not try again at once.
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    return { kind: 'unknown' };
-  }
-
-  #nextOrigin(): string {
-    const { origins } = this.#options;
-    return origins[this.#turn++ % origins.length]!;
-  }
-
-  #violation(kind: ViolationKind, words: string): void {
-    this.#tally.violation({ kind, user: this.#index, words, at: new Date().toISOString() });
-  }
-
-  #pick(): Action {
-    let left = this.#random() * actions.reduce((sum, { weight }) => sum + weight, 0);
-    for (const { name, weight } of actions) {
-      left -= weight;
-      if (left < 0) return name;
-    }
-    return 'inc';
-  }
-}
-
-/** NaN for anything but digits; an empty answer is no 0. */
-function numberOf(text: string): number {
-  return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-}
-
-function codeOf(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return typeof code === 'string' ? code : String(message);
-}
-
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
