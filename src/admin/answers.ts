@@ -136,7 +136,10 @@ function decoded(text: string): string | undefined {
 
 async function change({ window, log }: AdminSubject, path: string, body: string): Promise<AdminAnswer> {
   if (path === '/drain') {
-    await window.drain();
+    const unready = readUnready(body);
+    if (unready === undefined) return problem(400, 'the body has to be empty, {} or {"unready": true}');
+    log.info({ unready }, 'a drain was asked for');
+    await window.drain({ unready });
     return json(200, { drained: true });
   }
   if (path !== '/log') return problem(404, 'no such page');
@@ -145,6 +148,18 @@ async function change({ window, log }: AdminSubject, path: string, body: string)
   log.info({ level }, 'the log level was changed');
   log.level = level;
   return json(200, { level });
+}
+
+function readUnready(body: string): boolean | undefined {
+  if (body === '') return false;
+  try {
+    const given: unknown = JSON.parse(body);
+    if (typeof given !== 'object' || given === null) return undefined;
+    if (!('unready' in given)) return false;
+    return typeof given.unready === 'boolean' ? given.unready : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function readLevel(body: string): LogLevel | undefined {

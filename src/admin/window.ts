@@ -32,6 +32,12 @@ export interface SessionView {
   readonly [more: string]: unknown;
 }
 
+/** How a drain is meant. */
+export interface DrainRequest {
+  /** By hand, to take the process out of service: not ready from now on, whatever it still serves (rules 34). */
+  readonly unready: boolean;
+}
+
 export interface Window {
   /** The process in a word or two: `gateway`, `sidecar of shop-1`. */
   readonly title: string;
@@ -45,8 +51,8 @@ export interface Window {
    * @returns undefined where it is no session id, or nobody knows it.
    */
   session(id: string): Promise<SessionView | undefined>;
-  /** Starts a drain; resolves when everything that can be stored or handed off is. */
-  drain(): Promise<void>;
+  /** Starts a drain; resolves when everything that can be stored or handed off is, bounded by `timeouts.drain`. */
+  drain(request: DrainRequest): Promise<void>;
   /** A few numbers for the status page: [what, value]. */
   figures(): readonly (readonly [words: string, value: string])[];
 }

@@ -16,6 +16,8 @@ export type AdminReply =
 export interface AdminAsk {
   readonly method: 'GET' | 'POST';
   readonly path: string;
+  /** The JSON of a POST. */
+  readonly body?: Readonly<Record<string, unknown>>;
   /** The longest wait for the answer. */
   readonly timeoutMs: number;
 }
@@ -44,7 +46,7 @@ export async function askAdmin(config: Config, ask: AdminAsk): Promise<AdminRepl
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(ask.method === 'POST' && { 'content-type': 'application/json' }),
       },
-      ...(ask.method === 'POST' && { body: '{}' }),
+      ...(ask.method === 'POST' && { body: JSON.stringify(ask.body ?? {}) }),
     });
     return { kind: 'answer', status: reply.statusCode, value: await reply.body.json() };
   } catch (error) {

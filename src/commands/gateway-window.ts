@@ -41,7 +41,9 @@ export function gatewayWindow(parts: GatewayWindowParts): Window {
     // Never the pods' number or health, never the store: a gateway without pods says so better than nobody.
     ready() {
       if (role.closing) return { ok: false, reason: 'draining' };
-      return isStarted() ? { ok: true, reason: 'ready' } : { ok: false, reason: 'starting' };
+      if (!isStarted()) return { ok: false, reason: 'starting' };
+      const isStoreAway = opened !== undefined && opened.health.state !== 'up';
+      return { ok: true, reason: isStoreAway ? 'degraded: the store is down' : 'ready' };
     },
     pods: () =>
       [...watch.set.pods, ...watch.set.gone].map((pod) => ({
@@ -58,7 +60,7 @@ export function gatewayWindow(parts: GatewayWindowParts): Window {
       const record = await opened?.store.ownerOf(opened.names.of(session)).catch(() => undefined);
       return whereIs(parts.digestOf(session), table.get(session), record);
     },
-    // By hand: readiness says no, and everything is still answered.
+    // By hand, to take it out of service: readiness says no, and everything is still answered.
     drain() {
       role.closing = true;
       return Promise.resolve();

@@ -4,7 +4,7 @@
  * Must not know how the sidecar is put together, nor how the window is served (admin/).
  */
 
-import type { SessionView, Window } from '../admin/window.ts';
+import type { DrainRequest, SessionView, Window } from '../admin/window.ts';
 import { formatAddress } from '../base/address.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { SidecarConfig } from '../config/config.ts';
@@ -18,6 +18,8 @@ export interface SidecarState {
   /** Why it does not serve yet; undefined: it serves. */
   readonly waitsFor: string | undefined;
   readonly draining: boolean;
+  /** Drained by hand, or stopping: nobody is to send anything here any more. */
+  readonly unready: boolean;
   readonly applicationAccepts: boolean;
   readonly storeState: StoreHealth['state'];
   readonly uid: string;
@@ -30,7 +32,7 @@ export interface SidecarWindowOptions {
   readonly config: SidecarConfig;
   readonly state: () => SidecarState;
   readonly find: (given: string) => Promise<SessionView | undefined>;
-  readonly drain: () => Promise<void>;
+  readonly drain: (request: DrainRequest) => Promise<void>;
 }
 
 export function sidecarWindow({ config, state, find, drain }: SidecarWindowOptions): Window {
@@ -41,10 +43,12 @@ export function sidecarWindow({ config, state, find, drain }: SidecarWindowOptio
       return waitsFor === undefined ? { ok: true, reason: 'started' } : { ok: false, reason: waitsFor };
     },
     ready() {
-      const { waitsFor, draining, applicationAccepts, storeState } = state();
+      const { waitsFor, draining, unready, applicationAccepts, storeState } = state();
       if (waitsFor !== undefined) return { ok: false, reason: waitsFor };
-      if (draining) return { ok: false, reason: 'draining' };
+      if (unready) return { ok: false, reason: 'draining' };
       if (!applicationAccepts) return { ok: false, reason: 'the application does not accept connections' };
+      // A pod that goes away may be the last one there is: it is ready until its application ends (rules 34).
+      if (draining) return { ok: true, reason: 'draining: serves until its application ends' };
       return { ok: true, reason: storeState === 'up' ? 'ready' : 'degraded: the store is down' };
     },
     pods() {

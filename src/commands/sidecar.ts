@@ -21,7 +21,7 @@ import { SessionDirectory } from '../sessions/session-directory.ts';
 import type { SessionGate } from '../sessions/stay.ts';
 import type { Owner, StoreName } from '../store/contract.ts';
 import type { OpenedStore } from '../store/open-store.ts';
-import { ApplicationWatch } from '../upstream/application-watch.ts';
+import { type ApplicationState, ApplicationWatch } from '../upstream/application-watch.ts';
 import { type Hello, HelloSigner } from '../upstream/hello.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import { InternalSigner } from '../upstream/signed-fields.ts';
@@ -78,6 +78,8 @@ class Sidecar implements RunningRole {
   #assembled: Assembled | undefined;
   #addresses: readonly Address[] = [];
   #waitsFor: string | undefined = 'starting';
+  /** Not ready although it serves: somebody took it out by hand, or it ends. */
+  #unready = false;
   #stopped = false;
 
   constructor(config: SidecarConfig, parts: SidecarParts) {
@@ -104,9 +106,9 @@ class Sidecar implements RunningRole {
     this.#application = new ApplicationWatch({
       application: config.application,
       clock,
-      onChange: (accepts) => {
-        log.info({ application: formatAddress(config.application), accepts }, 'the application was tried');
-        if (this.#assembled !== undefined) this.#assembled.keeper.applicationRefuses = !accepts;
+      onChange: (state, before) => {
+        log.info({ application: formatAddress(config.application), state }, 'the application was tried');
+        this.#applicationIs(state, before);
       },
     });
     const state = (): SidecarState => this.#state();
@@ -114,7 +116,10 @@ class Sidecar implements RunningRole {
       config,
       state,
       find: (given) => this.#find(given),
-      drain: () => this.#letGo(),
+      drain: ({ unready }) => {
+        this.#unready ||= unready;
+        return this.#letGo(timeouts.drainMs);
+      },
     });
     countSidecar(metrics, state);
   }
@@ -151,6 +156,7 @@ class Sidecar implements RunningRole {
    */
   async drain(): Promise<void> {
     this.#stopped = true;
+    this.#unready = true;
     if (this.#assembled === undefined) return;
     const { keeper, proxy, role } = this.#assembled;
     const { clock } = this.#parts;
@@ -159,7 +165,7 @@ class Sidecar implements RunningRole {
     const wholeMs = isAnnounced ? stopBoundMs : drainMs;
     const stopMs = Math.min(stopBoundMs, wholeMs / 2);
     const servedUntilMs = clock.monotonicMs() + wholeMs - stopMs;
-    await Promise.race([this.#letGo(), delay(clock, wholeMs - stopMs)]);
+    await this.#letGo(wholeMs - stopMs);
     const leftMs = Math.max(0, servedUntilMs - clock.monotonicMs());
     const delayMs = isAnnounced ? 0 : Math.min(drainDelayMs, gatewaysLearnMs, leftMs);
     await proxy.drain({ delayMs, boundMs: leftMs - delayMs });
@@ -249,11 +255,22 @@ class Sidecar implements RunningRole {
     }
   }
 
-  /** Gives sessions up as they become idle, and goes on answering. */
-  async #letGo(): Promise<void> {
+  /** Gives sessions up as they become idle, and goes on answering. Resolves after `boundMs` at the latest. */
+  async #letGo(boundMs: number): Promise<void> {
     if (this.#assembled === undefined) return;
     this.#assembled.role.closing = true;
-    await this.#assembled.keeper.drain();
+    await this.#assembled.keeper.drain(boundMs);
+  }
+
+  /**
+   * An application that ends gives its sessions up, and takes them again when it is back (rules 34). One that has not
+   * begun yet, or only is too busy to accept, keeps what it has: it takes nothing more.
+   */
+  #applicationIs(state: ApplicationState, before: ApplicationState | undefined): void {
+    const keeper = this.#assembled?.keeper;
+    if (keeper === undefined) return;
+    keeper.applicationRefuses = state !== 'accepts';
+    if (state === 'refuses' && before !== undefined) void keeper.applicationGone(this.#config.timeouts.drainMs);
   }
 
   #hello(own: Owner): Hello {
@@ -279,6 +296,7 @@ class Sidecar implements RunningRole {
     return {
       waitsFor: this.#waitsFor,
       draining: assembled?.role.closing === true,
+      unready: this.#unready,
       applicationAccepts: this.#application.accepts,
       storeState: this.#opened.health.state,
       uid: assembled?.own.uid ?? '',

@@ -86,7 +86,8 @@ export function verdictOf(health: PodHealth, nowMs: number): HealthVerdict {
   if (health.drainingWhy !== undefined) return { state: 'draining', why: health.drainingWhy };
   if (health.probes === 'failing') return { state: 'unhealthy', why: `probe failed: ${health.probeWhy}` };
   if (health.ejectedUntilMs > nowMs) return { state: 'unhealthy', why: 'refused connections' };
-  return { state: 'ready', why: health.refusals > 0 ? 'being tried again' : 'healthy' };
+  if (health.ejections > 0) return { state: 'ready', why: 'tried again after it refused connections' };
+  return { state: 'ready', why: 'healthy' };
 }
 
 function passed(health: PodHealth, { passes }: HealthRules): PodHealth {

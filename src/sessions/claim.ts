@@ -60,7 +60,7 @@ export class Claim {
    * Undefined: go on and take.
    */
   async mayTake(entry: SessionEntry, ask: AdmitAsk): Promise<AdoptEnd | undefined> {
-    if (!this.#goingAway || (ask.fromGateway !== true && !ask.hopped)) return undefined;
+    if (!this.#context.goingAway || (ask.fromGateway !== true && !ask.hopped)) return undefined;
     const { store, me, notes } = this.#context.options;
     const note = notes.read(entry.id);
     try {
@@ -98,13 +98,9 @@ export class Claim {
     }
   }
 
-  get #goingAway(): boolean {
-    return this.#context.draining || this.#context.applicationRefuses;
-  }
-
   #wants(owned: OwnedRecord, ask: AdmitAsk): boolean {
     const failed = ask.elsewhereFailed;
-    if (this.#goingAway) return failed?.how === 'dead' && failed.epoch === owned.epoch;
+    if (this.#context.goingAway) return failed?.how === 'dead' && failed.epoch === owned.epoch;
     if (ask.move !== undefined || ask.hopped || this.#context.options.elsewhere === 'adopt') return true;
     // What failed was another owner: this one has not been tried yet.
     return failed?.epoch === owned.epoch;

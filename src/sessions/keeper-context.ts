@@ -83,6 +83,11 @@ export class KeeperContext {
     return this.options.health.state !== 'down';
   }
 
+  /** Sessions leave this pod, and none comes (rules 2). */
+  get goingAway(): boolean {
+    return this.draining || this.applicationRefuses;
+  }
+
   nowMs(): number {
     return this.options.clock.monotonicMs();
   }

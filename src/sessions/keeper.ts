@@ -10,12 +10,12 @@
  */
 
 import type { SessionId } from '../affinity/session-codec.ts';
-import { delay } from '../base/clock.ts';
 import { Adopt } from './adopt.ts';
 import type { AdoptEnd } from './flights.ts';
 import { Capture } from './capture.ts';
 import { Claim } from './claim.ts';
 import { Confirm } from './confirm.ts';
+import { Departure } from './departure.ts';
 import { ExchangeStay, type StayParts } from './exchange-stay.ts';
 import { HandOff } from './hand-off.ts';
 import { KeeperContext, type KeeperOptions } from './keeper-context.ts';
@@ -25,7 +25,6 @@ import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { Settle } from './settle.ts';
 import type { Admission, AdmitAsk, SessionGate, Stay } from './stay.ts';
-import { forEachBounded } from './turns.ts';
 import { Unsynced } from './unsynced.ts';
 
 /** What is told about one session, for the window and `where`. */
@@ -42,10 +41,6 @@ export interface SessionDescription {
   readonly inFlight: number;
 }
 
-/** Sessions given up at once when the pod goes away. */
-const releasesAtOnce = 64;
-/** Longest walk over the notes in a drain. */
-const walkBoundMs = 5000;
 /** A request may meet another one's adopt, a release, a reclaim; more in a row is a fight it does not win. */
 const roundsMax = 8;
 /** How long a session that another keeper asked for is left to it. */
@@ -57,6 +52,7 @@ export class Keeper implements SessionGate {
   readonly #adopt: Adopt;
   readonly #claim: Claim;
   readonly #handOff: HandOff;
+  readonly #departure: Departure;
   readonly #unsynced: Unsynced;
   readonly #stayParts: StayParts;
   #stopping = false;
@@ -75,6 +71,7 @@ export class Keeper implements SessionGate {
     this.#adopt = adopt;
     this.#claim = claim;
     this.#handOff = new HandOff(context, { capture, adopt });
+    this.#departure = new Departure(context, { handOff: this.#handOff, unsynced });
     this.#unsynced = unsynced;
     this.#stayParts = { context, settle, left: (entry) => this.#left(entry) };
   }
@@ -117,36 +114,39 @@ export class Keeper implements SessionGate {
     return this.#handOff.asked(ask);
   }
 
-  /** Told by the sidecar's probe: an application that refuses connections gets no session from elsewhere. */
+  /** An application that does not accept connections gets no session from elsewhere. */
   set applicationRefuses(refuses: boolean) {
     this.#context.applicationRefuses = refuses;
   }
 
   /**
-   * The pod goes away (rules 34): what is idle is stored and given up, what is busy at the end of its last exchange.
-   * Requests are admitted as before, but nothing is taken from others. Resolves when the idle ones are done.
+   * The application refuses connections, having accepted them before: it has ended (rules 34). What is idle is given
+   * up within `boundMs`, or until the application accepts again. Never rejects.
    */
-  async drain(): Promise<void> {
+  applicationGone(boundMs: number): Promise<void> {
+    this.#context.applicationRefuses = true;
+    return this.#departure.giveUpIdle(boundMs);
+  }
+
+  /**
+   * The pod goes away (rules 34): what is idle is stored and given up, what is busy at the end of its last exchange.
+   * Requests are admitted as before, but nothing is taken from others. Resolves when the idle ones are done, after
+   * `boundMs` at the latest. Never rejects.
+   */
+  drain(boundMs: number): Promise<void> {
     this.#context.draining = true;
-    await this.#unsynced.flush();
-    await this.#releaseAll(0);
-    await this.#releaseNoted();
+    return this.#departure.giveUpIdle(boundMs);
   }
 
   /**
    * Ends: no more requests; what is busy is waited for, then everything is stored and given up, within `boundMs`.
-   * With the store down the records stay as they are. The store is not closed.
+   * With the store down the records stay as they are. The store is not closed. Never rejects.
    */
   async stop(boundMs: number): Promise<void> {
     this.#context.draining = true;
     this.#stopping = true;
-    const deadlineMs = this.#context.nowMs() + boundMs;
-    const passed = delay(this.#context.options.clock, boundMs);
-    // What is not stored yet comes first; what is left at the end stays ours in the store, and is taken by force.
-    await Promise.race([this.#unsynced.flush().then(() => this.#releaseAll(deadlineMs)), passed]);
+    await this.#departure.giveUpAll(boundMs);
     this.#stopListening();
-    const { log } = this.#context.options;
-    if (this.#unsynced.size > 0) log.warn({ sessions: this.#unsynced.size }, 'ended with sessions that are not stored');
   }
 
   get counters(): Readonly<KeeperCounters> {
@@ -247,34 +247,8 @@ export class Keeper implements SessionGate {
 
   /** An exchange is through: a pod that goes away gives its session up now. */
   #left(entry: SessionEntry): void {
-    if (!this.#context.draining || this.#stopping || entry.inFlight > 0 || entry.state.at !== 'owned') return;
+    if (!this.#context.goingAway || this.#stopping || entry.inFlight > 0 || entry.state.at !== 'owned') return;
     void this.#handOff.release(entry, { deadlineMs: 0, planned: true });
-  }
-
-  /** Sessions that are ours by their note only: nobody has asked for them since this process started. */
-  async #releaseNoted(): Promise<void> {
-    const deadlineMs = this.#context.nowMs() + walkBoundMs;
-    const { notes, log } = this.#context.options;
-    try {
-      await forEachBounded(notes.all(), releasesAtOnce, async ([session, note]) => {
-        const { name, busy } = this.#context.known.open(session);
-        if (busy || !this.#context.storeUp || this.#context.nowMs() > deadlineMs) return;
-        await this.#handOff.asked({ name, epoch: note.epoch, planned: true });
-      });
-    } catch (error) {
-      // They stay ours in the store until somebody takes them by force: slower, not wrong.
-      log.warn({ error }, 'the notes could not be walked');
-    }
-  }
-
-  async #releaseAll(deadlineMs: number): Promise<void> {
-    if (!this.#context.storeUp) return;
-    const planned = deadlineMs === 0;
-    await forEachBounded(this.#context.known.all(), releasesAtOnce, async (entry) => {
-      if (entry.adopting !== undefined && !planned) await entry.adopting.end;
-      if (this.#context.storeUp && !(planned && entry.busy))
-        await this.#handOff.release(entry, { deadlineMs, planned });
-    });
   }
 }
 

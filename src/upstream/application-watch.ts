@@ -1,5 +1,6 @@
 /**
- * Whether the sidecar's own application accepts connections: tried once a second (rules 33).
+ * Whether the sidecar's own application accepts connections: tried once a second (rules 33). One that refuses has
+ * ended; one that stays silent may only be busy.
  *
  * Must not know sessions; it tells a listener when the answer changes.
  */
@@ -8,18 +9,20 @@ import type { Address } from '../base/address.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { probe } from './probe.ts';
 
+export type ApplicationState = 'accepts' | 'refuses' | 'silent';
+
 export interface ApplicationWatchOptions {
   readonly application: Address;
   readonly clock: Clock;
-  /** Called for each change, also for the first answer. */
-  readonly onChange: (accepts: boolean) => void;
+  /** Called for each change, also for the first answer (`before` undefined). */
+  readonly onChange: (state: ApplicationState, before: ApplicationState | undefined) => void;
 }
 
 const intervalMs = 1000;
 
 export class ApplicationWatch {
   readonly #options: ApplicationWatchOptions;
-  #accepts: boolean | undefined;
+  #state: ApplicationState | undefined;
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -29,7 +32,7 @@ export class ApplicationWatch {
 
   /** False until it has accepted a connection once. */
   get accepts(): boolean {
-    return this.#accepts === true;
+    return this.#state === 'accepts';
   }
 
   /** Tries at once, then every second. Resolves with the first answer. */
@@ -46,14 +49,15 @@ export class ApplicationWatch {
     const { application, clock } = this.#options;
     const result = await probe(application, { timeoutMs: intervalMs, signer: undefined, path: undefined });
     if (this.#isStopped()) return;
-    this.#is(result.kind === 'passed');
+    this.#is(result.kind === 'passed' ? 'accepts' : result.refused ? 'refuses' : 'silent');
     this.#timer = clock.after(intervalMs, () => void this.#try());
   }
 
-  #is(accepts: boolean): void {
-    if (this.#accepts === accepts) return;
-    this.#accepts = accepts;
-    this.#options.onChange(accepts);
+  #is(state: ApplicationState): void {
+    const before = this.#state;
+    if (before === state) return;
+    this.#state = state;
+    this.#options.onChange(state, before);
   }
 
   #isStopped(): boolean {

@@ -13,7 +13,9 @@ import { type Address, formatAddress } from '../base/address.ts';
 import { type Hello, helloField, type HelloSigner, helloTarget } from './hello.ts';
 
 export type ProbeResult =
-  { readonly kind: 'passed'; readonly hello: Hello | undefined } | { readonly kind: 'failed'; readonly why: string };
+  | { readonly kind: 'passed'; readonly hello: Hello | undefined }
+  /** `refused`: nobody listens there. */
+  | { readonly kind: 'failed'; readonly why: string; readonly refused: boolean };
 
 export interface ProbeOptions {
   readonly timeoutMs: number;
@@ -32,12 +34,14 @@ const answerBytesMax = 4096;
 export async function probe(address: Address, options: ProbeOptions): Promise<ProbeResult> {
   try {
     const hello = options.signer === undefined ? undefined : await askHello(address, options.signer, options.timeoutMs);
-    if (hello?.application === 'down') return { kind: 'failed', why: 'its application does not answer' };
+    if (hello?.application === 'down')
+      return { kind: 'failed', why: 'its application does not answer', refused: false };
     if (options.path !== undefined) await askPath(address, options.path, options.timeoutMs);
     else if (hello === undefined) await askConnection(address, options.timeoutMs);
     return { kind: 'passed', hello };
   } catch (error) {
-    return { kind: 'failed', why: error instanceof Error ? error.message : String(error) };
+    const refused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+    return { kind: 'failed', why: error instanceof Error ? error.message : String(error), refused };
   }
 }
 

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import type { Admin, AdminOptions } from '../../src/admin/admin-server.ts';
 import { createAdmin } from '../../src/admin/admin-server.ts';
 import { openAdmin } from '../../src/admin/open-admin.ts';
-import type { Condition, PodView, Window } from '../../src/admin/window.ts';
+import type { Condition, DrainRequest, PodView, Window } from '../../src/admin/window.ts';
 import { parseAddress } from '../../src/base/address.ts';
 import { createLog } from '../../src/base/log.ts';
 import { Metrics } from '../../src/base/metrics.ts';
@@ -18,6 +18,7 @@ class SampleWindow implements Window {
   readonly title = 'gateway <1>';
   readiness: Condition = { ok: true, reason: '2 pods known' };
   drained = 0;
+  unready = false;
   broken = false;
 
   started(): Condition {
@@ -38,8 +39,9 @@ class SampleWindow implements Window {
     return Promise.resolve(id === 'known/id' ? known : undefined);
   }
 
-  drain(): Promise<void> {
+  drain({ unready }: DrainRequest): Promise<void> {
     this.drained++;
+    this.unready = unready;
     return Promise.resolve();
   }
 
@@ -142,7 +144,12 @@ test('a change needs POST, JSON and a loopback Host', async (context) => {
   assert.equal((await ask(admin, '/drain', { method: 'POST', headers: rebound })).status, 403);
   assert.equal(window.drained, 0);
   assert.equal((await ask(admin, '/drain', { method: 'POST', headers: json })).status, 200);
-  assert.equal(window.drained, 1);
+  assert.deepEqual([window.drained, window.unready], [1, false]);
+  const byHand = { method: 'POST', headers: json, body: '{"unready":true}' };
+  assert.equal((await ask(admin, '/drain', byHand)).status, 200);
+  assert.deepEqual([window.drained, window.unready], [2, true]);
+  assert.equal((await ask(admin, '/drain', { ...byHand, body: '{"unready":1}' })).status, 400);
+  assert.equal(window.drained, 2);
 });
 
 test('a foreign Host sees the probes and nothing else', async (context) => {

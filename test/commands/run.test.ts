@@ -181,31 +181,6 @@ test('without Redis at the start a sidecar is ready all the same, degraded, and 
   assert.equal(await browser.number('/inc'), 3);
 });
 
-test('a sidecar whose application is gone says so and is ready again when it is back', async (t) => {
-  const { pods } = await onePod(t, { gateways: 0 });
-  const pod = pods[0]!;
-  await pod.applicationProcess.kill('SIGKILL');
-  await until('noticed', async () => (await pod.sidecar.probe('/readyz')).text.includes('application'));
-  assert.equal((await pod.sidecar.probe('/readyz')).status, 503);
-  assert.equal((await pod.sidecar.probe('/livez')).status, 200);
-  await pod.startApplication();
-  await until('ready', () => pod.sidecar.isReady());
-});
-
-test('holdfast drain: owned sessions are stored and given up, and the SIGTERM that follows ends with 0', async (t) => {
-  const { pods, browser } = await withBrowser(t, { gateway: { health: { interval: '200ms' } } });
-  const [first] = await owners(pods, browser);
-  const { sidecar } = first!;
-  const { code, output } = await sidecar.command('drain');
-  assert.deepEqual([code, output], [0, 'drained\n']);
-  assert.match((await sidecar.probe('/readyz')).text, /draining/);
-  assert.equal(await browser.number('/inc'), 2);
-  const [now] = await owners(pods, browser);
-  assert.notEqual(now!.name, first!.name, 'it has left');
-  assert.deepEqual(await sidecar.process.kill('SIGTERM'), { code: 0, signal: null });
-  assert.equal(await browser.number('/inc'), 3);
-});
-
 test('a pod that comes back with another uid takes its sessions up again, with a gateway and without', async (t) => {
   const deployment = await onePod(t);
   const browser = deployment.browser();
@@ -243,18 +218,4 @@ async function busyPod(pods: readonly DeployedPod[]): Promise<DeployedPod | unde
     if ((await pod.sidecar.probe('/metrics')).text.includes('\nholdfast_exchanges 1\n')) return pod;
   }
   return undefined;
-}
-
-/** The pods whose store record says that they own the browser's session. */
-async function owners(
-  pods: readonly DeployedPod[],
-  browser: ReturnType<Deployment['browser']>,
-): Promise<readonly DeployedPod[]> {
-  const answers = await Promise.all(
-    pods.map(async (pod) => {
-      const { output } = await pod.sidecar.command('where', browser.jar.get('PHPSESSID')!, '--json');
-      return (JSON.parse(output) as { pod: string | null }).pod;
-    }),
-  );
-  return pods.filter(({ name }) => answers.includes(name));
 }

@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 
-import { ApplicationWatch } from '../../src/upstream/application-watch.ts';
+import { type ApplicationState, ApplicationWatch } from '../../src/upstream/application-watch.ts';
 import { freePort } from '../support/free-port.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { until } from '../support/until.ts';
 
 test('an application that comes, goes and comes back is noticed within a second, each change once', async (t) => {
   const clock = new ManualClock();
-  const heard: boolean[] = [];
+  const heard: (ApplicationState | undefined)[][] = [];
   const address = { host: '127.0.0.1', port: await freePort() };
-  const watch = new ApplicationWatch({ application: address, clock, onChange: (accepts) => heard.push(accepts) });
+  const watch = new ApplicationWatch({ application: address, clock, onChange: (...change) => heard.push(change) });
   t.after(() => watch.stop());
   assert.equal(watch.accepts, false, 'before it was asked');
   await watch.start();
-  assert.deepEqual([watch.accepts, heard], [false, [false]]);
+  assert.deepEqual([watch.accepts, heard], [false, [['refuses', undefined]]]);
 
   let server = createServer().listen(address.port, address.host);
   t.after(() => server.close());
@@ -24,7 +24,12 @@ test('an application that comes, goes and comes back is noticed within a second,
   await until('it refuses', () => (clock.advance(1000), !watch.accepts));
   server = createServer().listen(address.port, address.host);
   await until('it accepts again', () => (clock.advance(1000), watch.accepts));
-  assert.deepEqual(heard, [false, true, false, true]);
+  assert.deepEqual(heard, [
+    ['refuses', undefined],
+    ['accepts', 'refuses'],
+    ['refuses', 'accepts'],
+    ['accepts', 'refuses'],
+  ]);
 });
 
 test('one question at a time, and none after the end', async (t) => {

@@ -1,0 +1,75 @@
+/** How running processes are taken out of service, by command and by their application's end: real processes. */
+
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+
+import { deploy, type Deployment } from '../support/deployment.ts';
+import { until } from '../support/until.ts';
+
+function deployed(t: TestContext, pods: number, over: Partial<Parameters<typeof deploy>[1]> = {}): Promise<Deployment> {
+  return deploy(t, { application: 'plain-php', pods, ...over });
+}
+
+test('a sidecar whose application is gone says so and is ready again when it is back', async (t) => {
+  const { pods } = await deployed(t, 1, { gateways: 0 });
+  const pod = pods[0]!;
+  await pod.applicationProcess.kill('SIGKILL');
+  await until('noticed', async () => (await pod.sidecar.probe('/readyz')).text.includes('application'));
+  assert.equal((await pod.sidecar.probe('/readyz')).status, 503);
+  assert.equal((await pod.sidecar.probe('/livez')).status, 200);
+  await pod.startApplication();
+  await until('ready', () => pod.sidecar.isReady());
+});
+
+test('holdfast drain: owned sessions are stored and given up, and the SIGTERM that follows ends with 0', async (t) => {
+  const deployment = await deployed(t, 2, { gateway: { health: { interval: '200ms' } } });
+  const browser = deployment.browser();
+  assert.equal(await browser.number('/inc'), 1);
+  const first = await deployment.podOf(browser);
+  const { sidecar } = first;
+  const { code, output } = await sidecar.command('drain');
+  assert.deepEqual([code, output], [0, 'drained\n']);
+  const readiness = await sidecar.probe('/readyz');
+  assert.deepEqual([readiness.status, readiness.text], [200, 'ready: draining: serves until its application ends\n']);
+  assert.equal(await browser.number('/inc'), 2);
+  assert.notEqual((await deployment.podOf(browser)).name, first.name, 'it has left');
+  await first.applicationProcess.kill('SIGTERM');
+  await until('not ready once its application has ended', async () => !(await sidecar.isReady()));
+  assert.deepEqual(await sidecar.process.kill('SIGTERM'), { code: 0, signal: null });
+  assert.equal(await browser.number('/inc'), 3);
+});
+
+test('holdfast drain --unready: out of service at once, by hand, a sidecar and a gateway', async (t) => {
+  const deployment = await deployed(t, 2);
+  const { pods, gateways } = deployment;
+  const browser = deployment.browser();
+  assert.equal(await browser.number('/inc'), 1);
+  for (const process of [pods[0]!.sidecar, gateways[0]!]) {
+    assert.equal((await process.command('drain', '--unready')).code, 0);
+    const { status, text } = await process.probe('/readyz');
+    assert.deepEqual([status, text], [503, 'not ready: draining\n']);
+  }
+  assert.equal(await browser.number('/inc'), 2, 'who still comes is served');
+});
+
+test('an application that ends gives its sessions up by itself, and serves again when it is back', async (t) => {
+  const deployment = await deployed(t, 1);
+  const pod = deployment.pods[0]!;
+  const browser = deployment.browser();
+  assert.equal(await browser.number('/inc'), 1);
+  await pod.applicationProcess.kill('SIGTERM');
+  await until('given back', async () =>
+    /keeper_handoffs_out_total(?:\{[^}]*\})? 1$/m.test((await pod.sidecar.probe('/metrics')).text),
+  );
+  await pod.startApplication();
+  await until('it serves again', async () => (await browser.get('/get')).text === '1');
+  assert.equal(await browser.number('/inc'), 2);
+});
+
+test('without Redis at the start a gateway is ready, and says that it is degraded until Redis is there', async (t) => {
+  const deployment = await deployed(t, 1, { redis: false });
+  const gateway = deployment.gateways[0]!;
+  assert.equal((await gateway.probe('/readyz')).text, 'ready: degraded: the store is down\n');
+  await deployment.redis.start();
+  await until('no longer', async () => (await gateway.probe('/readyz')).text === 'ready: ready\n');
+});
