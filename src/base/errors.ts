@@ -8,6 +8,7 @@ const rows = {
   'bad-arguments': 'The command line can not be used.',
   'listen-failed': 'A listening address could not be taken.',
   'store-unavailable': 'The store did not answer.',
+  'store-part-unavailable': 'A node of the Redis Cluster did not answer; the sessions of other nodes go on.',
   'store-misconfigured': 'The store answered that it can not be used as configured.',
   'blob-unsealable': 'A stored session did not open: wrong key, or the blob was changed.',
   'peer-unreachable': 'Another sidecar did not answer.',

@@ -38,6 +38,8 @@ export function openConfiguredStore(
     prefix: store.prefix,
     timeouts,
     clock,
+    sentinel: store.sentinel,
+    wait: store.wait,
     ...(store.tls === undefined ? {} : { tls: tlsOptions(store.tls) }),
   });
   metrics.gauge({ name: 'store_up', help: 'Whether the store answers.' }, () => (opened.health.state === 'up' ? 1 : 0));

@@ -35,6 +35,10 @@ export interface StoreConfig {
   readonly nameKey: Buffer | undefined;
   readonly prefix: string;
   readonly tls: Keys['store']['tls'];
+  /** Who we are to the sentinels. */
+  readonly sentinel: Keys['store']['sentinel'];
+  /** Undefined: writes wait for no replica. */
+  readonly wait: { readonly replicas: number; readonly timeoutMs: number } | undefined;
 }
 
 interface CommonConfig {
@@ -95,6 +99,8 @@ export interface SidecarConfig extends CommonConfig {
     readonly replicate: 'sync' | 'async';
     readonly onStoreDown: 'serve' | 'refuse';
     readonly elsewhere: 'forward' | 'adopt';
+    /** Requests of one session one at a time. */
+    readonly serialize: boolean;
     readonly maxBytes: number;
     /** Permission bits; undefined: as the application's own files. */
     readonly mode: number | undefined;

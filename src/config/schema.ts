@@ -69,10 +69,12 @@ const session = z
 
 const store = z
   .object({
-    url: text(anyLine, 'memory:, redis://HOST:PORT/DB or rediss://HOST:PORT/DB')
+    url: text(anyLine, 'memory: or a redis URL')
       .meta({ kind: 'URL', secret: true })
       .prefault('memory:')
-      .describe('Where sessions are kept. `memory:` is this process alone.'),
+      .describe(
+        'Where sessions are kept: `redis://HOST:PORT/DB`, `redis+sentinel://H1,H2/MASTER/DB`, `redis+cluster://H1,H2`; `rediss` for TLS (docs/store.md). `memory:` is this process alone.',
+      ),
     key: secrets()
       .optional()
       .describe(
@@ -103,12 +105,27 @@ const store = z
           .describe("The name in the store's certificate, where it is not the URL's."),
       })
       .optional(),
+    sentinel: z
+      .object({
+        username: text(anyLine, 'a user name')
+          .optional()
+          .describe("Our user at the sentinels; the URL's is for Redis itself."),
+        password: text(anyLine, 'a password')
+          .meta({ kind: 'secret', secret: true })
+          .optional()
+          .describe('Our password at the sentinels.'),
+      })
+      .prefault({}),
     wait: z
       .object({
         replicas: count({ min: 0, max: 16 })
           .prefault(0)
-          .describe('Replicas that must have a session before it counts as stored. Not in this version.'),
-        timeout: duration().prefault('100ms').describe('How long to wait for them. Not in this version.'),
+          .describe(
+            'Replicas that must have a session before it counts as stored (WAIT); best effort, see docs/store.md.',
+          ),
+        timeout: duration()
+          .prefault('100ms')
+          .describe('How long Redis waits for them; at most half of `timeouts.store`.'),
       })
       .prefault({}),
   })
@@ -213,9 +230,17 @@ const sidecar = {
       elsewhere: choice(['forward', 'adopt'])
         .prefault('forward')
         .describe('A session that another live pod owns: forward the request there, or take the session over.'),
-      serialize: flag().prefault(false).describe('Requests of one session one at a time. Not in this version.'),
+      serialize: flag()
+        .prefault(false)
+        .describe(
+          'Requests of one session reach the application one at a time (`timeouts.turn`), so that parallel ones lose no changes. Tunnels and event streams keep the others waiting only until their answer begins.',
+        ),
       rebalance: flag().prefault(false).describe('Move idle sessions to new pods. Not in this version.'),
-      maxBytes: size().prefault('1m').describe('Larger sessions are not stored, but counted.'),
+      maxBytes: size()
+        .prefault('1m')
+        .describe(
+          'Larger sessions are not stored: with `sync` their answer is refused and the stored copy comes back, with `async` it leaves, counted.',
+        ),
       notes: path()
         .optional()
         .describe(

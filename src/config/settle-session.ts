@@ -9,6 +9,8 @@ import type { SessionConfig, StoreConfig } from './config.ts';
 import { presetDefaults } from './presets.ts';
 import type { Report } from './problems.ts';
 import { notInThisVersion } from './problems.ts';
+import { parseRedisUrl } from '../store/redis-url.ts';
+import type { RedisPlace } from '../store/redis-url.ts';
 import type { Keys } from './schema.ts';
 
 import { lifetime } from './values.ts';
@@ -57,29 +59,53 @@ function applicationKey(text: string, { preset, index, report }: KeyPlace): Buff
 
 /** @returns undefined where something was reported. */
 export function settleStore(keys: Keys, report: Report): StoreConfig | undefined {
-  const { url, key, prefix, tls } = keys.store;
+  const { url, key, prefix, tls, sentinel, wait } = keys.store;
   const place = readUrl(url, report);
   if (key !== undefined && key.length > 1 && keys.store.nameKey === undefined) {
     report('store.nameKey', 'is needed when store.key is a list: names in the store must not change with the rotation');
   }
-  if (tls !== undefined && place?.kind === 'redis' && !url.startsWith('rediss:')) {
+  if (tls !== undefined && place?.redis?.kind === 'single' && !place.redis.secure) {
     report('store.tls', 'needs a store.url that begins with rediss:');
   }
+  if ((tls?.certificate === undefined) !== (tls?.key === undefined)) {
+    report('store.tls', 'needs certificate and key together');
+  }
+  if (sentinel.username !== undefined && sentinel.password === undefined) {
+    report('store.sentinel.password', 'is needed beside the username');
+  }
+  if (wait.replicas > 0 && 2 * wait.timeout > keys.timeouts.storeMs) {
+    // A write may come just after a WAIT has begun, and then waits for the end of two.
+    report('store.wait.timeout', 'is more than half of timeouts.store, within which every call ends');
+  }
   const nameKey = keys.store.nameKey ?? key?.[0];
-  return place === undefined ? undefined : { ...place, url, keys: key, nameKey, prefix, tls };
+  if (place === undefined) return undefined;
+  return {
+    kind: place.kind,
+    shownUrl: place.shownUrl,
+    url,
+    keys: key,
+    nameKey,
+    prefix,
+    tls,
+    sentinel,
+    wait: wait.replicas === 0 ? undefined : { replicas: wait.replicas, timeoutMs: wait.timeout },
+  };
 }
 
-function readUrl(url: string, report: Report): Pick<StoreConfig, 'kind' | 'shownUrl'> | undefined {
+interface StorePlace extends Pick<StoreConfig, 'kind' | 'shownUrl'> {
+  readonly redis?: RedisPlace;
+}
+
+function readUrl(url: string, report: Report): StorePlace | undefined {
   if (url === 'memory:') return { kind: 'memory', shownUrl: url };
-  if (/^redis\+(?:sentinel|cluster):/.test(url)) {
-    report('store.url', `${url.slice(0, url.indexOf(':'))} ${notInThisVersion}`);
+  try {
+    const redis = parseRedisUrl(url);
+    return { kind: 'redis', shownUrl: redis.shown, redis };
+  } catch {
+    report(
+      'store.url',
+      'is none of memory:, redis://HOST:PORT/DB, redis+sentinel://H1,H2/MASTER/DB, redis+cluster://H1,H2 (rediss for TLS)',
+    );
     return undefined;
   }
-  const parsed = URL.parse(url);
-  const isRedis = parsed !== null && (parsed.protocol === 'redis:' || parsed.protocol === 'rediss:');
-  if (!isRedis || parsed.hostname === '' || !/^(?:\/\d{0,5})?$/.test(parsed.pathname)) {
-    report('store.url', 'is none of memory:, redis://HOST:PORT/DB, rediss://HOST:PORT/DB');
-    return undefined;
-  }
-  return { kind: 'redis', shownUrl: `${parsed.protocol}//${parsed.host}${parsed.pathname}` };
 }

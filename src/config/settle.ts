@@ -37,7 +37,6 @@ function refuseUnbuilt(keys: Keys, report: Report): void {
     if (entry.tls !== undefined) report(`listen[${index}].tls`, notInThisVersion);
     if (entry.proxyProtocol === true) report(`listen[${index}].proxyProtocol`, notInThisVersion);
   });
-  if (keys.store.wait.replicas > 0) report('store.wait', notInThisVersion);
   if (keys.role === 'gateway') {
     if (keys.workers > 1 && keys.affinity.pin === 'table' && keys.store.url.startsWith('memory:')) {
       report(
@@ -49,7 +48,6 @@ function refuseUnbuilt(keys: Keys, report: Report): void {
     if (keys.pods.dns !== undefined) report('pods.dns', `${notInThisVersion}; use pods.static`);
     if (keys.pods.kubernetes !== undefined) report('pods.kubernetes', `${notInThisVersion}; use pods.static`);
   } else {
-    if (keys.sessions.serialize) report('sessions.serialize', notInThisVersion);
     if (keys.sessions.rebalance) report('sessions.rebalance', notInThisVersion);
   }
 }
@@ -190,7 +188,7 @@ function settleSidecar(keys: Keys, report: Report, dev: boolean): SidecarConfig 
   if (store?.keys === undefined || store.nameKey === undefined) return undefined;
   if (listen === undefined || session === undefined || advertise === undefined) return undefined;
   if (application === undefined || directory === undefined || name === undefined) return undefined;
-  const { replicate, onStoreDown, elsewhere, maxBytes, mode, notes, skip, ignore } = keys.sessions;
+  const { replicate, onStoreDown, elsewhere, serialize, maxBytes, mode, notes, skip, ignore } = keys.sessions;
   return {
     role: 'sidecar',
     ...common,
@@ -200,7 +198,7 @@ function settleSidecar(keys: Keys, report: Report, dev: boolean): SidecarConfig 
     pod: { name, uid },
     peer: { listen: keys.peer.listen, advertise },
     application,
-    sessions: { directory, notes, replicate, onStoreDown, elsewhere, maxBytes, mode, skip, ignore },
+    sessions: { directory, notes, replicate, onStoreDown, elsewhere, serialize, maxBytes, mode, skip, ignore },
   };
 }
 

@@ -3,8 +3,8 @@
  * Every implementation passes test/store/contract.test.ts. Rules: the ownership protocol, docs/ownership.md.
  *
  * Must not know files, pods or requests. Every call on one name is atomic; calls on two names never are.
- * Every method may throw HoldfastError 'store-unavailable' (outcome unknown: nothing may be concluded) and
- * 'store-misconfigured'. A put without a reply is unknown, not failed.
+ * Every method may throw HoldfastError 'store-unavailable' or 'store-part-unavailable' (outcome unknown: nothing may
+ * be concluded; the latter: this name only) and 'store-misconfigured'. A put without a reply is unknown, not failed.
  */
 
 /** A session's name in the store: HMAC of application and id, base64url. A listing gives no usable session. */

@@ -3,13 +3,19 @@
  * watched (fails at once while the store is down), sealed, and Redis or this process's memory.
  */
 
+import type { RedisOptions } from 'ioredis';
 import type { ConnectionOptions } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import type { Secrets } from '../base/keyring.ts';
 import type { Timeouts } from '../base/limits.ts';
 import type { Store } from './contract.ts';
 import { MemoryStore } from './memory.ts';
+import { ClusterRoute } from './redis-cluster.ts';
+import type { WaitFor } from './redis-connection.ts';
+import { OneServerRoute } from './redis-route.ts';
+import type { RedisRoute, RouteOptions } from './redis-route.ts';
 import { parseRedisUrl } from './redis-url.ts';
+import type { RedisPlace } from './redis-url.ts';
 import { RedisStore } from './redis.ts';
 import { Sealer } from './seal.ts';
 import { SealedStore } from './sealed-store.ts';
@@ -18,7 +24,7 @@ import type { StoreHealth } from './store-health.ts';
 import { StoreNames } from './store-names.ts';
 
 export interface OpenStoreOptions {
-  /** `memory:`, `redis://` or `rediss://`. */
+  /** `memory:`, or what parseRedisUrl reads. */
   readonly url: string;
   /** `store.key`: the first seals, all open. */
   readonly secrets: Secrets;
@@ -28,8 +34,12 @@ export interface OpenStoreOptions {
   readonly prefix: string;
   readonly timeouts: Pick<Timeouts, 'storeMs' | 'connectMs'>;
   readonly clock: Clock;
-  /** For `rediss://`: CA, certificate and key, server name. */
+  /** CA, certificate and key, server name. Its presence means TLS for sentinels and clusters, as `rediss` does. */
   readonly tls?: ConnectionOptions;
+  /** Who we are to the sentinels, which have users of their own. */
+  readonly sentinel?: { readonly username?: string | undefined; readonly password?: string | undefined };
+  /** Replicas that must have a write before it counts; undefined: none. */
+  readonly wait?: WaitFor | undefined;
   /** For `memory:`. */
   readonly memoryBytesMax?: number;
 }
@@ -38,6 +48,14 @@ export interface OpenedStore {
   readonly store: Store;
   readonly health: StoreHealth;
   readonly names: StoreNames;
+  readonly counters: StoreCounters;
+  /** The servers' maxmemory-policy, each once, as far as they tell; of use once the store is up. */
+  policies(): Promise<readonly string[]>;
+}
+
+export interface StoreCounters {
+  /** Writes that fewer replicas than `store.wait.replicas` had in time. */
+  waitsShort: number;
 }
 
 /**
@@ -49,25 +67,69 @@ export function openStore(options: OpenStoreOptions): OpenedStore {
   const { clock, prefix } = options;
   const sealer = new Sealer(options.secrets, prefix);
   const names = new StoreNames(options.nameSecret, prefix);
+  const counters: StoreCounters = { waitsShort: 0 };
   if (options.url === 'memory:') {
     const bytesMax = options.memoryBytesMax;
     const memory = new MemoryStore({ clock, ...(bytesMax === undefined ? {} : { bytesMax }) });
     const watched = new WatchedStore(new SealedStore(memory, sealer), clock);
-    return { store: watched, health: watched, names };
+    return { store: watched, health: watched, names, counters, policies: () => Promise.resolve([]) };
   }
-  const redis = openRedis(options);
-  const watched = new WatchedStore(new SealedStore(redis, sealer), clock);
-  redis.onConnection((connected) => watched.connectionChanged(connected));
-  return { store: watched, health: watched, names };
+  const route = openRoute(parseRedisUrl(options.url), options, {
+    ...options.timeouts,
+    clock,
+    wait: options.wait,
+    onShort: () => {
+      counters.waitsShort++;
+    },
+  });
+  const watched = new WatchedStore(new SealedStore(new RedisStore(route, keyPrefix(prefix)), sealer), clock);
+  route.onConnection((connected) => watched.connectionChanged(connected));
+  return {
+    store: watched,
+    health: watched,
+    names,
+    counters,
+    policies: () => route.policies().then((policies) => [...new Set(policies)]),
+  };
 }
 
-function openRedis(options: OpenStoreOptions): RedisStore {
-  const { secure, ...address } = parseRedisUrl(options.url);
-  return new RedisStore({
-    connection: { ...address, ...(secure ? { tls: { ...options.tls } } : {}) },
-    keyPrefix: `hf:${options.prefix}:`,
-    storeMs: options.timeouts.storeMs,
-    connectMs: options.timeouts.connectMs,
-    clock: options.clock,
-  });
+/** What every key of one application begins with. */
+export function keyPrefix(prefix: string): string {
+  return `hf:${prefix}:`;
+}
+
+/** The way to the servers of a URL. */
+export function openRoute(
+  place: RedisPlace,
+  access: Pick<OpenStoreOptions, 'tls' | 'sentinel'>,
+  options: RouteOptions,
+): RedisRoute {
+  const { username, password } = place;
+  const user: RedisOptions = { ...(username && { username }), ...(password && { password }) };
+  const tls = place.secure || (place.kind !== 'single' && access.tls !== undefined) ? { ...access.tls } : undefined;
+  const client: RedisOptions = tls === undefined ? user : { ...user, tls };
+  switch (place.kind) {
+    case 'single':
+      return new OneServerRoute({ ...client, ...place.address, db: place.db }, options);
+    case 'sentinel':
+      return new OneServerRoute({ ...client, ...sentinelOptions(place, tls, access.sentinel), db: place.db }, options);
+    case 'cluster':
+      return new ClusterRoute(place.seeds, client, options);
+  }
+}
+
+/** A failover is heard of by subscription: an old primary that is cut off from the sentinels goes on answering us. */
+function sentinelOptions(
+  place: RedisPlace & { readonly kind: 'sentinel' },
+  tls: ConnectionOptions | undefined,
+  user: OpenStoreOptions['sentinel'],
+): RedisOptions {
+  return {
+    sentinels: [...place.sentinels],
+    name: place.master,
+    failoverDetector: true,
+    ...(user?.username !== undefined && { sentinelUsername: user.username }),
+    ...(user?.password !== undefined && { sentinelPassword: user.password }),
+    ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
+  };
 }

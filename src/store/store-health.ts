@@ -168,6 +168,8 @@ export class WatchedStore implements Store, StoreHealth {
 
   #failed(error: unknown): void {
     if (!(error instanceof HoldfastError) || this.#closed) return;
+    // One node of a cluster is not the store: the calls of the other nodes go on.
+    if (error.kind === 'store-part-unavailable') return;
     if (this.#state !== 'up') this.#why = error;
     if (++this.#failures < failuresToDown || this.#state !== 'up') return;
     this.#why = error;

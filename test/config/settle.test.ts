@@ -109,6 +109,23 @@ test("the store's password is not in what may be shown", () => {
   assert.equal(read.store.kind, 'redis');
 });
 
+test('sentinels, clusters, replicas to wait for and TLS are settled together', () => {
+  const behind = gateway.replace('redis://redis:6379', 'redis+sentinel://:leak@a,b/main/0');
+  const read = config({
+    yaml: behind.replace('store: {', 'store: { wait: { replicas: 2 }, sentinel: { password: s3 },'),
+  });
+  assert.equal(read.store.shownUrl, 'redis+sentinel://a,b/main/0');
+  assert.deepEqual(read.store.wait, { replicas: 2, timeoutMs: 100 });
+  assert.deepEqual(read.store.sentinel, { password: 's3' });
+  assert.equal(config({ yaml: gateway }).store.wait, undefined);
+  const wrong = (store: string, url = 'redis://redis:6379'): string =>
+    problems({ yaml: gateway.replace('redis://redis:6379', url).replace('store: {', `store: { ${store},`) }).join('\n');
+  assert.match(wrong('wait: { replicas: 1, timeout: 300ms }'), /^store.wait.timeout: is more than half/);
+  assert.match(wrong('tls: { serverName: x }'), /^store.tls: needs a store.url that begins with rediss:/);
+  assert.match(wrong('tls: { certificate: "-----BEGIN x" }', 'rediss://a'), /^store.tls: needs certificate and key/);
+  assert.match(wrong('sentinel: { username: x }'), /^store.sentinel.password: is needed/);
+});
+
 test('without a shared store the pods are bare applications, and the pin needs a key of its own', () => {
   const bare = 'session: { preset: php }\npods: { static: [a=10.0.0.1:80] }';
   assert.deepEqual(problems({ yaml: bare }), [
@@ -169,11 +186,7 @@ test('what this version does not have is refused, never ignored', () => {
       gateway.replace('static: [pod-a=10.1.0.4:8080]', 'kubernetes: { namespace: shop, service: app, port: http }'),
       'pods.kubernetes',
     ],
-    [gateway.replace('redis://redis:6379', 'redis+sentinel://a,b/main/0'), 'store.url'],
-    [gateway.replace('redis://redis:6379', 'redis+cluster://a,b'), 'store.url'],
-    [gateway.replace('store: {', 'store: { wait: { replicas: 1 },'), 'store.wait'],
     [gateway.replace('preset: php', 'preset: jsessionid'), 'session.preset'],
-    [sidecar.replace('sessions: {', 'sessions: { serialize: true,'), 'sessions.serialize'],
     [sidecar.replace('sessions: {', 'sessions: { rebalance: true,'), 'sessions.rebalance'],
   ] as const) {
     const [only, ...others] = problems({ yaml });

@@ -107,17 +107,23 @@ describe('a Redis that goes away', () => {
     assert.equal(taken.kind === 'taken' && taken.blob?.bytes.toString(), 'three');
   });
 
-  test('full: a server that takes no write is down, although it can be read', async () => {
+  test('full: a server that takes no write is down and says why, although it can be read', async () => {
     const { store, health } = opened;
     const name = freshName();
     const epoch = await create(store, name, content(1, 'one'));
     await server.command('CONFIG SET maxmemory 1');
-    for (let call = 0; call < 3; call++) {
-      await assert.rejects(store.put(name, ownerP, epoch, content(2, 'two'), ttlMs), unavailable);
+    try {
+      for (let call = 0; call < 3; call++) {
+        const put = store.put(name, ownerP, epoch, content(2, 'two'), ttlMs);
+        await assert.rejects(put, { kind: 'store-misconfigured', message: /OOM: Redis is full/ });
+      }
+      assert.equal(health.state, 'down');
+      await until('a ping was refused', () => health.why?.message.includes('OOM') ?? false);
+    } finally {
+      await server.command('CONFIG SET maxmemory 0');
     }
-    assert.equal(health.state, 'down');
-    await until('a ping was refused', () => health.why?.message.includes('OOM') ?? false);
-    await server.command('CONFIG SET maxmemory 0');
+    await until('it has room', () => health.state === 'up');
+    assert.equal((await store.put(name, ownerP, epoch, content(2, 'two'), ttlMs)).kind, 'stored');
   });
 
   test('a replica: a server that only reads is down', async () => {

@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { freePort } from './free-port.ts';
 import { until } from './until.ts';
 
@@ -18,17 +19,22 @@ export interface RedisServerOptions {
   readonly appendOnly?: boolean;
   /** More command-line options: ['--maxmemory', '2mb']. */
   readonly args?: readonly string[];
+  /** Writes files before the first start; what it answers comes first on the command line. */
+  readonly prepare?: (directory: string) => Promise<readonly string[]>;
 }
 
 export class RedisServer {
   readonly port: number;
   readonly directory: string;
   readonly #args: readonly string[];
+  /** What precedes our own options: the file of a sentinel. */
+  readonly #first: readonly string[];
   #child: ChildProcess | undefined;
 
-  private constructor(port: number, directory: string, args: readonly string[]) {
-    this.port = port;
-    this.directory = directory;
+  private constructor(place: { port: number; directory: string }, first: readonly string[], args: readonly string[]) {
+    this.port = place.port;
+    this.directory = place.directory;
+    this.#first = first;
     this.#args = args;
   }
 
@@ -36,7 +42,9 @@ export class RedisServer {
   static async start(options: RedisServerOptions = {}): Promise<RedisServer> {
     const directory = await mkdtemp(join(tmpdir(), 'holdfast-redis-'));
     const persistence = options.appendOnly === true ? ['--appendonly', 'yes', '--appendfsync', 'always'] : [];
-    const server = new RedisServer(await freePort(), directory, [...persistence, ...(options.args ?? [])]);
+    const first = (await options.prepare?.(directory)) ?? [];
+    const args = [...persistence, ...(options.args ?? [])];
+    const server = new RedisServer({ port: await freePort(), directory }, first, args);
     try {
       await server.run();
     } catch (error) {
@@ -59,7 +67,8 @@ export class RedisServer {
   /** Runs it (again) on the same port and directory. */
   async run(): Promise<void> {
     const fixed = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''];
-    const child = spawn(program, [...fixed, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const saved = this.#first.includes('--sentinel') ? fixed.slice(0, -2) : fixed;
+    const child = spawn(program, [...this.#first, ...saved, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     let output = '';
     const collect = (chunk: Buffer): void => void (output = (output + chunk.toString()).slice(-4000));
@@ -90,6 +99,17 @@ export class RedisServer {
       socket.once('error', reject);
       socket.once('close', () => reject(new Error('redis-server closed the connection')));
     });
+  }
+
+  /** One command with any arguments, on a connection of its own; the reply as ioredis reads it. */
+  async execute(command: string, ...args: readonly (string | number)[]): Promise<unknown> {
+    const client = new Redis({ port: this.port, host: '127.0.0.1', retryStrategy: null, enableReadyCheck: false });
+    client.on('error', () => undefined);
+    try {
+      return await client.call(command, [...args]);
+    } finally {
+      client.disconnect();
+    }
   }
 
   /** SIGSTOP: connections stay and nothing is answered. */

@@ -7,9 +7,13 @@ import { systemClock } from '../../src/base/clock.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Owner, PutContent, Store, StoreName, TakeResult } from '../../src/store/contract.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { keyPrefix, openRoute } from '../../src/store/open-store.ts';
+import { parseRedisUrl } from '../../src/store/redis-url.ts';
 import { RedisStore } from '../../src/store/redis.ts';
 import { Sealer } from '../../src/store/seal.ts';
 import { SealedStore } from '../../src/store/sealed-store.ts';
+import { RedisCluster } from './redis-cluster.ts';
+import { RedisSentinels } from './redis-sentinels.ts';
 import { RedisServer } from './redis-server.ts';
 import { until } from './until.ts';
 
@@ -33,6 +37,8 @@ export const storeSubjects: Readonly<Record<string, () => Promise<StoreSubject>>
   'memory, sealed': () => memorySubject(sealed),
   'redis, bare': () => redisSubject((store) => store),
   'redis, sealed': () => redisSubject(sealed),
+  'redis behind sentinels': sentinelSubject,
+  'redis cluster': clusterSubject,
 };
 
 /** A name no other test of this process uses. */
@@ -90,24 +96,43 @@ function memorySubject(wrap: (store: Store) => Store): Promise<StoreSubject> {
 
 async function redisSubject(wrap: (store: Store) => Store): Promise<StoreSubject> {
   const server = await RedisServer.start();
-  const store = wrap(
-    new RedisStore({
-      connection: { host: '127.0.0.1', port: server.port },
-      keyPrefix: 'hf:shop:',
-      storeMs: 5000,
-      connectMs: 1000,
-      clock: systemClock,
-    }),
+  return connectedSubject(wrap(connectedStore(server.url)), [server], () => server.stop());
+}
+
+async function sentinelSubject(): Promise<StoreSubject> {
+  const group = await RedisSentinels.start({ sentinels: 1 });
+  const [primary] = group.servers;
+  return connectedSubject(connectedStore(group.url()), [primary!], () => group.stop());
+}
+
+async function clusterSubject(): Promise<StoreSubject> {
+  const cluster = await RedisCluster.start();
+  return connectedSubject(connectedStore(cluster.url()), cluster.masters, () => cluster.stop());
+}
+
+/** A bare store at a URL, with a bound that a loaded machine keeps. */
+export function connectedStore(url: string, storeMs = 5000): Store {
+  const times = { storeMs, connectMs: 1000, clock: systemClock };
+  return new RedisStore(
+    openRoute(parseRedisUrl(url), {}, { ...times, wait: undefined, onShort: () => undefined }),
+    keyPrefix('shop'),
   );
+}
+
+async function connectedSubject(
+  store: Store,
+  servers: readonly RedisServer[],
+  stop: () => Promise<void>,
+): Promise<StoreSubject> {
   await until('redis is connected', () => store.ping());
   return {
     store,
     lose: async () => {
-      await server.command('FLUSHALL');
+      for (const server of servers) await server.command('FLUSHALL');
     },
     close: async () => {
       await store.close();
-      await server.stop();
+      await stop();
     },
   };
 }
