@@ -68,6 +68,8 @@ const rows = {
   'store-timeout': { side: 'self', status: 503, words: 'The session could not be stored in time.' },
   'lock-timeout': { side: 'self', status: 503, words: "The session's file stayed locked." },
   'session-unreadable': { side: 'self', status: 503, words: "The session's file could not be read or written." },
+  'session-too-large': { side: 'self', status: 503, words: 'The session is larger than sessions.maxBytes.' },
+  'turn-timeout': { side: 'self', status: 503, words: 'Requests of this session before this one took too long.' },
   'shutting-down': { side: 'self', status: 503, words: 'This process is going away.' },
   'tunnel-idle': { side: 'self', words: 'The tunnel was idle for too long.' },
   'keep-alive-idle': { side: 'self', words: 'The connection was idle for too long.' },

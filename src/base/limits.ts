@@ -26,6 +26,8 @@ export interface Timeouts {
   readonly handoffMs: number;
   /** Longest wait for a session file's lock. */
   readonly lockMs: number;
+  /** Longest wait of a request for the ones of its session before it (`sessions.serialize`). */
+  readonly turnMs: number;
   /** A gateway's owner look-up. */
   readonly lookupMs: number;
 }

@@ -73,6 +73,8 @@ export function sidecarWindow({ config, state, find, drain }: SidecarWindowOptio
         ['Exchanges in flight', String(proxy?.inFlight ?? 0)],
         ['Sessions known', String(keeper?.sizes.known ?? 0)],
         ['Sessions that wait for the store', String(keeper?.sizes.unsynced ?? 0)],
+        ['Sessions behind their answers (async)', String(keeper?.sizes.behind ?? 0)],
+        ['Oldest answer that is not stored, seconds', (keeper?.exposedSeconds ?? 0).toFixed(1)],
         ['Store', storeState],
       ];
     },
@@ -99,6 +101,13 @@ const counterHelp: Readonly<Record<keyof KeeperCounters, string>> = {
   handoffsOut: 'Sessions given up for another pod.',
   handoffsCut: 'Hand-offs that did not wait for the last exchange.',
   writesAfterRelease: 'Exchanges that ended after their session had gone.',
+  outsideChanges: 'Sessions changed outside requests (jobs, late ends of scripts) and stored.',
+  outsideDeletions: 'Sessions ended outside requests (jobs, clean-up).',
+  rescanFinds: 'Changes outside requests that only the scan of the directory found.',
+  watchFailures: 'Times at which the session directory could not be watched; the scan goes on.',
+  massDeletions: 'Young sessions whose files vanished together; their stored copies come back.',
+  unsyncedFull: 'Answers refused because no more sessions can be remembered while the store is down.',
+  asyncLost: 'replicate async: changes that the store refused after their answers had left: lost.',
   fileFaults: 'Session files or notes that could not be written or removed.',
   unsealable: 'Stored sessions that did not open with our keys.',
 };
@@ -110,9 +119,13 @@ export function countSidecar(metrics: Metrics, state: () => SidecarState): void 
     const snake = name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
     metrics.countRead({ name: `keeper_${snake}_total`, help }, () => state().keeper?.counters[key] ?? 0);
   }
-  const sizes = (): Keeper['sizes'] => state().keeper?.sizes ?? { known: 0, unsynced: 0 };
+  const sizes = (): Keeper['sizes'] => state().keeper?.sizes ?? { known: 0, unsynced: 0, behind: 0 };
   metrics.gauge({ name: 'sessions_known', help: 'Sessions this keeper has in memory.' }, () => sizes().known);
   metrics.gauge({ name: 'sessions_unsynced', help: 'Sessions that wait for the store.' }, () => sizes().unsynced);
+  const behind = 'Sessions whose answers have left and that are not stored yet (replicate: async).';
+  metrics.gauge({ name: 'sessions_behind', help: behind }, () => sizes().behind);
+  const exposed = 'Age of the oldest answer that has left and whose session is not stored; 0: none.';
+  metrics.gauge({ name: 'sessions_exposed_seconds', help: exposed }, () => state().keeper?.exposedSeconds ?? 0);
   metrics.gauge(
     { name: 'client_connections', help: 'Open client connections.' },
     () => state().proxy?.connections ?? 0,

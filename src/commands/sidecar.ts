@@ -18,6 +18,7 @@ import { Notes } from '../sessions/notes.ts';
 import { PeerClient } from '../sessions/peer-client.ts';
 import { PeerServer } from '../sessions/peer-server.ts';
 import { SessionDirectory } from '../sessions/session-directory.ts';
+import { SessionTurns } from '../sessions/session-turns.ts';
 import type { SessionGate } from '../sessions/stay.ts';
 import type { Owner, StoreName } from '../store/contract.ts';
 import type { OpenedStore } from '../store/open-store.ts';
@@ -138,6 +139,7 @@ class Sidecar implements RunningRole {
     await Promise.all([keeper.start(), this.#application.start()]);
     keeper.applicationRefuses = !this.#application.accepts;
     if (this.#isStopped()) return;
+    keeper.watch();
     await peers.server.listen();
     this.#addresses = await proxy.listen();
     // Killed meanwhile: what was not open yet could not be closed.
@@ -181,7 +183,8 @@ class Sidecar implements RunningRole {
     this.#stopped = true;
     this.#application.stop();
     if (this.#assembled === undefined) return;
-    const { proxy, peers } = this.#assembled;
+    const { keeper, proxy, peers } = this.#assembled;
+    keeper.unwatch();
     proxy.destroy();
     void peers.server.close();
     void peers.client.close();
@@ -216,6 +219,7 @@ class Sidecar implements RunningRole {
       hello: { signer: new HelloSigner(secrets), say: () => this.#hello(own) },
       scope: new KeeperScope(sessions),
       perSession: new PerSessionLimit(limits.perSession),
+      turns: sessions.serialize ? new SessionTurns({ clock, waitMs: timeouts.turnMs }) : undefined,
       sync: sessions.replicate === 'sync',
       savedLater: this.#directory.rules.savedAfterOutput,
     });

@@ -31,6 +31,9 @@ export const timeouts = z
     sync: duration().prefault('3s').describe('The longest hold of an answer until its session is stored.'),
     handoff: duration().prefault('2s').describe("Asking a session's owner to release it."),
     lock: duration().prefault('5s').describe("The longest wait for a session file's lock."),
+    turn: duration()
+      .prefault('10s')
+      .describe('With sessions.serialize: the longest wait for the requests of the same session that came before.'),
     lookup: duration().prefault('50ms').describe("A gateway's question to the store, who owns a session."),
   })
   .transform((given): Timeouts => ({
@@ -47,6 +50,7 @@ export const timeouts = z
     syncMs: given.sync,
     handoffMs: given.handoff,
     lockMs: given.lock,
+    turnMs: given.turn,
     lookupMs: given.lookup,
   }))
   .prefault({});

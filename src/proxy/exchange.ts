@@ -288,7 +288,7 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
     else if (this.#phase === 'attempting') {
       if (this.#attempt!.sent && this.#body.complete) this.#attempt!.readOn();
       else this.#refuse('client-gone');
-    }
+    } else if (this.#phase === 'asking') this.#plan?.withdraw?.();
   }
 
   fault(error: unknown): void {

@@ -117,6 +117,8 @@ export interface Plan {
    * whether it is the session's or the pin's and stays behind (rules 16). Absent: none does.
    */
   fences?(setCookie: string): boolean;
+  /** The client has gone while next() was awaited: whatever waits in a queue for it may give up. Must not throw. */
+  withdraw?(): void;
   /** Called exactly once for each plan, last of all. */
   finish(end: ExchangeEnd): void;
   /** For the access line; read at finish. */

@@ -12,6 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Timeouts } from '../base/limits.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
+import type { SessionTurn, SessionTurns } from '../sessions/session-turns.ts';
 import type { AdmitAsk, Admission, SessionGate, Stay, Verdict } from '../sessions/stay.ts';
 import type { Owner } from '../store/contract.ts';
 import { type Hello, helloField, type HelloSigner, helloTarget } from '../upstream/hello.ts';
@@ -52,6 +53,8 @@ export interface SidecarRoleOptions {
   readonly hello: { readonly signer: HelloSigner; readonly say: () => Hello };
   readonly scope: KeeperScope;
   readonly perSession: PerSessionLimit;
+  /** Requests of one session one at a time (`sessions.serialize`); undefined: side by side. */
+  readonly turns: SessionTurns | undefined;
   /** Whether answers wait for the store (`replicate: sync`). */
   readonly sync: boolean;
   /** The application may write its session after its output. */
@@ -101,6 +104,7 @@ class SidecarPlan implements Plan {
   readonly #trusted: Trusted;
   readonly #tried: string[] = [];
   #counted = false;
+  #turn: SessionTurn | undefined;
   #stay: Stay | undefined;
   #owner: { readonly owner: Owner; readonly epoch: number } | undefined;
   #change: CookieChange = { kind: 'none' };
@@ -133,12 +137,13 @@ class SidecarPlan implements Plan {
     const how = howElsewhereFailed(failure);
     if (how === 'alive') return { kind: 'refuse', reason: failure.reason };
     this.#owner = undefined;
-    return this.#admit(this.#session, { epoch: elsewhere.epoch, how });
+    return this.#inTurn(this.#session, { epoch: elsewhere.epoch, how });
   }
 
   answered(head: ResponseHead): Answered {
     if (this.#owner !== undefined) return this.#answeredElsewhere(head);
     if (this.#ignored) return { kind: 'pass', hold: 'none', fields: this.#servedBy() };
+    if (this.#turn !== undefined && hasNoEnd(head)) this.#turn.leave();
     const change = this.#options.codec.fromAnswer(head.setCookies, this.#options.clock.nowMs());
     // A skipped path keeps nothing, unless its answer makes the session (rules 18).
     if (this.#stay === undefined && change.kind !== 'none') this.#stay = this.#options.gate.visit();
@@ -154,10 +159,21 @@ class SidecarPlan implements Plan {
 
   settle(lives?: () => Promise<boolean>): Verdict | Promise<Verdict> {
     this.#settled = true;
-    return this.#stay?.settle(lives) ?? { kind: 'leave' };
+    const verdict = this.#stay?.settle(lives) ?? { kind: 'leave' };
+    // The next request reads what this one wrote; the client may read its answer as slowly as it likes.
+    if (this.#turn !== undefined) {
+      if (verdict instanceof Promise) void verdict.then(() => this.#turn?.leave());
+      else this.#turn.leave();
+    }
+    return verdict;
+  }
+
+  withdraw(): void {
+    this.#turn?.leave();
   }
 
   finish(end: ExchangeEnd): void {
+    this.#turn?.leave();
     if (this.#counted && this.#session !== undefined) this.#options.perSession.leave(this.#session);
     const stay = this.#stay;
     if (stay === undefined || this.#settled) return;
@@ -180,7 +196,19 @@ class SidecarPlan implements Plan {
     }
     if (!this.#options.perSession.enter(this.#session)) return { kind: 'refuse', reason: 'overloaded' };
     this.#counted = true;
-    return this.#kept ? this.#admit(this.#session, undefined) : this.#application();
+    return this.#kept ? this.#inTurn(this.#session, undefined) : this.#application();
+  }
+
+  /** Before the keeper is asked: who only waits is not in flight, and the session can move meanwhile. */
+  #inTurn(session: SessionId, elsewhereFailed: AdmitAsk['elsewhereFailed']): Step | Promise<Step> {
+    const { turns } = this.#options;
+    if (turns === undefined) return this.#admit(session, elsewhereFailed);
+    this.#turn = turns.enter(session);
+    const { ready } = this.#turn;
+    if (ready === true) return this.#admit(session, elsewhereFailed);
+    return ready.then((isOurs) =>
+      isOurs ? this.#admit(session, elsewhereFailed) : { kind: 'refuse', reason: 'turn-timeout' },
+    );
   }
 
   #admit(session: SessionId, elsewhereFailed: AdmitAsk['elsewhereFailed']): Step | Promise<Step> {
@@ -202,6 +230,8 @@ class SidecarPlan implements Plan {
         this.#stay = admission.stay;
         return this.#application();
       case 'elsewhere':
+        // Its turn is taken at the pod that serves it.
+        this.#turn?.leave();
         return this.#elsewhere(admission.owner, admission.epoch, session);
       case 'refused':
         this.#outcome = 'restore-failed';
@@ -258,13 +288,17 @@ class SidecarPlan implements Plan {
     return { kind: 'pass', hold: 'none', fields };
   }
 
-  /** Rules 8 and 9: the head waits where a client would act on it before the body's end. */
+  /**
+   * Rules 8 and 9: the head waits where a client would act on it before the body's end. In async mode only a logout
+   * waits for the store; whether it was one is known at the end of the answer, which is held for that look alone.
+   */
   #hold(head: ResponseHead, change: CookieChange): 'none' | 'end' | 'head' {
-    if (!this.#options.sync || this.#stay === undefined) return 'none';
-    if (this.#session === undefined && change.kind === 'none') return 'none';
-    if (head.status >= 300 && head.status < 400) return 'head';
+    const { sync } = this.#options;
+    if (this.#stay === undefined) return 'none';
+    if (this.#session === undefined && (change.kind === 'none' || !sync)) return 'none';
     if (change.kind === 'ended') return 'head';
-    return change.kind === 'set' && change.session !== this.#session ? 'head' : 'end';
+    if (change.kind === 'set' && change.session !== this.#session) return 'head';
+    return sync && head.status >= 300 && head.status < 400 ? 'head' : 'end';
   }
 
   #servedBy(): readonly (readonly [string, string])[] {
@@ -338,7 +372,15 @@ function howElsewhereFailed({ unsent }: AttemptFailure): 'dead' | 'draining' | '
   return goes ? 'draining' : 'alive';
 }
 
+/** A tunnel, or a stream of events: others of its session are not to wait for its end. */
+function hasNoEnd(head: ResponseHead): boolean {
+  if (head.status === 101) return true;
+  const type = head.fields.find(({ lower }) => lower === 'content-type')?.value;
+  return type?.toLowerCase().startsWith('text/event-stream') === true;
+}
+
 /** How long a sidecar may take: its application's time and every wait of its own (rules 21). */
 export function sidecarResponseMs(timeouts: Timeouts): number {
-  return timeouts.responseMs + timeouts.handoffMs + timeouts.lockMs + timeouts.syncMs + 1000;
+  const { responseMs, handoffMs, lockMs, syncMs, turnMs } = timeouts;
+  return responseMs + handoffMs + lockMs + syncMs + turnMs + 1000;
 }

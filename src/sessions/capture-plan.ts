@@ -25,6 +25,8 @@ export interface CaptureCause {
   readonly issued: boolean;
   /** In one of them the application ended before its answer: an empty or missing file is its doing. */
   readonly died: boolean;
+  /** No exchange at all: the file was changed by somebody else (a job, a late end of a script). */
+  readonly outside?: true;
 }
 
 /** Asked after a read: whether the application that may have been writing lives. False: `died`. */
@@ -87,7 +89,8 @@ function planHeld(
         const mtimeMoved = known.what === 'content' && known.mtimeMs !== file.mtimeMs;
         return { do: 'keep', stamp: file.stamp, mtimeMoved };
       }
-      if (content === undefined) return { do: 'repair' };
+      // Outside exchanges there is no whole answer that says the writer is done: the next one's end decides.
+      if (content === undefined) return facts.outside === true ? { do: 'nothing' } : { do: 'repair' };
       return { do: 'put', content, mtimeMs: file.mtimeMs, stamp: file.stamp };
     }
     case 'absent':
@@ -140,5 +143,6 @@ function contentOf(
   if (file.kind === 'content')
     return mayBeTorn(file.bytes) && (facts.died || facts.room() !== 'enough') ? undefined : file;
   if (file.kind === 'unchanged') return undefined;
-  return facts.zeroBytesIsASession && !facts.died && facts.room() !== 'none' ? emptyContent : undefined;
+  const isWritten = facts.zeroBytesIsASession && !facts.died && facts.outside !== true;
+  return isWritten && facts.room() !== 'none' ? emptyContent : undefined;
 }

@@ -16,6 +16,8 @@ import type { SessionEntry } from './session-entry.ts';
 
 /** Every request ends with one of these. */
 export const ordinary: CaptureCause = { issued: false, died: false };
+/** No request at all: somebody else has changed the file. */
+export const outside: CaptureCause = { issued: false, died: false, outside: true };
 
 /** How a look is made. */
 export interface CaptureHow {
@@ -117,6 +119,9 @@ export class Capture {
       // The read may have waited for a lock; another term is not this capture's business.
       if (epochOf(entry.state) !== epochBefore) return lost;
       const plan = planCapture(entry.state, file, this.#facts(died ? { ...cause, died } : cause));
+      if (plan.do === 'refuse' && plan.reason === 'lock-timeout' && cause.outside !== true)
+        this.#context.counters.lockTimeouts++;
+      if (plan.do === 'too-large') return this.#tooLarge(entry, plan.size, cause);
       return plan.do === 'bury' ? await this.#bury(entry, isLate) : await this.#do(entry, plan, file);
     } catch (error) {
       return this.#fault(entry, error);
@@ -125,7 +130,7 @@ export class Capture {
 
   #do(
     entry: SessionEntry,
-    plan: Exclude<CapturePlan, { do: 'bury' }>,
+    plan: Exclude<CapturePlan, { do: 'bury' | 'too-large' }>,
     file: FileState,
   ): CaptureEnd | Promise<CaptureEnd> {
     switch (plan.do) {
@@ -137,14 +142,11 @@ export class Capture {
         return this.#put(entry, plan);
       case 'create':
         return this.#create(entry, plan);
-      case 'too-large':
-        return this.#tooLarge(entry, plan.size);
       case 'repair':
         this.#context.counters.repairs++;
         this.#context.apply(entry, { on: 'damaged' });
         return { kind: 'refused', reason: 'session-unreadable' };
       case 'refuse':
-        if (plan.reason === 'lock-timeout') this.#context.counters.lockTimeouts++;
         return { kind: 'refused', reason: plan.reason };
     }
   }
@@ -243,15 +245,21 @@ export class Capture {
     return lost;
   }
 
-  #tooLarge(entry: SessionEntry, size: number): CaptureEnd {
+  /**
+   * Not stored, so in sync mode the answer must not leave as a promise: it is refused, and the stored copy comes back
+   * before the next request, as for every write that can't be kept. In async mode nothing was promised: the file stays.
+   */
+  #tooLarge(entry: SessionEntry, size: number, cause: CaptureCause): CaptureEnd {
     const { counters, options } = this.#context;
     counters.tooLarge++;
     if (!entry.tooLargeTold) {
       entry.tooLargeTold = true;
-      options.log.warn({ session: options.digestOf(entry.id), size }, 'a session is too large to be stored');
+      const more = { session: options.digestOf(entry.id), size };
+      options.log.warn(more, 'a session is larger than sessions.maxBytes and is not stored');
     }
-    const epoch = epochOf(entry.state);
-    return epoch === undefined ? nothing : { kind: 'safe', epoch };
+    if (options.replicate === 'async' || cause.outside === true) return nothing;
+    if (entry.state.at === 'owned') this.#context.apply(entry, { on: 'damaged' });
+    return { kind: 'refused', reason: 'session-too-large' };
   }
 
   #renewalDue(entry: SessionEntry): boolean {
@@ -259,8 +267,8 @@ export class Capture {
   }
 
   #facts(cause: CaptureCause): CaptureFacts {
-    return cause.issued || cause.died
-      ? { ...this.#ordinaryFacts, issued: cause.issued, died: cause.died }
+    return cause.issued || cause.died || cause.outside === true
+      ? { ...this.#ordinaryFacts, ...cause }
       : this.#ordinaryFacts;
   }
 

@@ -14,10 +14,13 @@ import { epochOf } from './ownership.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { type ExchangeTicks, leave, type LookCause, type Settle } from './settle.ts';
 import type { Stay, Verdict } from './stay.ts';
+import type { WriteBehind } from './write-behind.ts';
 
 export interface StayParts {
   readonly context: KeeperContext;
   readonly settle: Settle;
+  /** For `replicate: async`. */
+  readonly behind: WriteBehind;
   /** Told when an exchange is through with a session. */
   readonly left: (entry: SessionEntry) => void;
 }
@@ -61,9 +64,9 @@ export class ExchangeStay implements Stay, ExchangeTicks {
 
   settle(lives?: Lives): Verdict | Promise<Verdict> {
     if (!this.#end()) return leave;
-    const verdict = this.#settle(lives === undefined ? ordinary : { ...ordinary, lives });
-    if (this.#parts.context.options.replicate === 'sync') return verdict;
-    // The answer has left, or leaves now; nobody waits for what becomes of its capture.
+    const cause = lives === undefined ? ordinary : { ...ordinary, lives };
+    if (this.#parts.context.options.replicate === 'sync' || this.#waitsInAsync()) return this.#settle(cause);
+    this.#settleBehind(cause);
     return leave;
   }
 
@@ -86,6 +89,28 @@ export class ExchangeStay implements Stay, ExchangeTicks {
     entry.inspecting = inspecting;
   }
 
+  /** In async mode too a logout is a tombstone before its answer leaves; and what can't be remembered waits. */
+  #waitsInAsync(): boolean {
+    const entry = this.#entry;
+    if (entry === undefined) return false;
+    const { state } = entry;
+    if (!this.#parts.behind.hasRoom(entry)) return true;
+    if (state.at === 'unrecorded' || ('acknowledged' in state && state.acknowledged.what === 'absent')) return false;
+    return !this.#parts.context.options.directory.exists(entry.id);
+  }
+
+  /** Async: the answer leaves now, and nobody waits for what becomes of its capture. */
+  #settleBehind(cause: LookCause): void {
+    const { behind, context } = this.#parts;
+    const entry = this.#entry;
+    const change = this.#change;
+    if (change.kind === 'set') {
+      if (change.session !== entry?.id) behind.add(this.#issued(change), this, { ...cause, issued: true });
+      else context.livesFor(entry, change.lifetimeSeconds);
+    }
+    if (entry !== undefined) behind.add(entry, this, cause);
+  }
+
   #settle(cause: LookCause): Verdict | Promise<Verdict> {
     const entry = this.#entry;
     const change = this.#change;
@@ -98,6 +123,18 @@ export class ExchangeStay implements Stay, ExchangeTicks {
 
   /** The new id is stored before the old one is looked at; the other order could lose both (rule 25). */
   async #newSession(change: Extract<CookieChange, { readonly kind: 'set' }>, cause: LookCause): Promise<Verdict> {
+    const created = await this.#look(this.#issued(change), { ...cause, issued: true });
+    if (this.#entry === undefined) return created;
+    if (created.kind === 'refuse') {
+      await this.#look(this.#entry, cause);
+      return created;
+    }
+    const old = await this.#look(this.#entry, cause);
+    return old.kind === 'refuse' ? old : leave;
+  }
+
+  /** The session of an id that the answer sets; this exchange is in flight for it too. */
+  #issued(change: Extract<CookieChange, { readonly kind: 'set' }>): SessionEntry {
     const { context } = this.#parts;
     const fresh = context.known.open(change.session);
     fresh.inFlight++;
@@ -106,14 +143,7 @@ export class ExchangeStay implements Stay, ExchangeTicks {
     if (fresh.state.at === 'elsewhere' && fresh.adopting === undefined) {
       context.apply(fresh, { on: 'issued', tick: this.admittedTick });
     }
-    const created = await this.#look(fresh, { ...cause, issued: true });
-    if (this.#entry === undefined) return created;
-    if (created.kind === 'refuse') {
-      await this.#look(this.#entry, cause);
-      return created;
-    }
-    const old = await this.#look(this.#entry, cause);
-    return old.kind === 'refuse' ? old : leave;
+    return fresh;
   }
 
   #look(entry: SessionEntry, cause: LookCause): Verdict | Promise<Verdict> {

@@ -73,13 +73,17 @@ export function sameFile(before: BigIntStats, after: BigIntStats): boolean {
 
 /** Whether the file is certainly the one that `known` describes, unchanged. False also when it can't be told. */
 export function isUnchanged(stats: BigIntStats, known: FileStamp): boolean {
-  return (
-    known.settled &&
+  return compareStamp(stats, known) === 'unchanged';
+}
+
+/** 'unsettled': it looks unchanged, and the stamp is too early to tell. */
+export function compareStamp(stats: BigIntStats, known: FileStamp): 'unchanged' | 'unsettled' | 'changed' {
+  const same =
     known.inode === stats.ino &&
     known.size === stats.size &&
     known.mtimeNs === stats.mtimeNs &&
-    known.ctimeNs === stats.ctimeNs
-  );
+    known.ctimeNs === stats.ctimeNs;
+  return same ? (known.settled ? 'unchanged' : 'unsettled') : 'changed';
 }
 
 /** The modification time in whole milliseconds since 1970. */

@@ -42,6 +42,8 @@ export interface KeeperOptions {
   readonly elsewhere: 'forward' | 'adopt';
   /** Sessions in memory; 100,000 by default, some 100 MB with everything. */
   readonly knownMax?: number;
+  /** Between two scans of the session files that are ours; 10 s by default. */
+  readonly scanPauseMs?: number;
 }
 
 const knownMaxDefault = 100_000;
@@ -96,6 +98,8 @@ export class KeeperContext {
   apply(entry: SessionEntry, event: OwnershipEvent): void {
     const { state, effects } = step(entry.state, event);
     entry.state = state;
+    if (state.at === 'elsewhere') entry.termEnded ||= event.on === 'released' || event.on === 'refused';
+    else entry.termEnded = false;
     for (const effect of effects) this.#run(entry, effect);
     entry.changed();
   }

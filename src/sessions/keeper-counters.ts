@@ -34,6 +34,20 @@ export interface KeeperCounters {
   handoffsCut: number;
   /** Exchanges that ended after their session had gone: their answers were not let out. */
   writesAfterRelease: number;
+  /** Files changed outside requests (jobs, late ends of scripts) and stored. */
+  outsideChanges: number;
+  /** Files that somebody else than a request deleted: tombstones. */
+  outsideDeletions: number;
+  /** Of both, those that no hint had told of and only the scan found. */
+  rescanFinds: number;
+  /** Times at which the directory could not be watched, or too much happened in it: the scan alone finds changes. */
+  watchFailures: number;
+  /** Young sessions whose files vanished together: no deletions, the stored copies come back. */
+  massDeletions: number;
+  /** Answers refused because no more sessions can be remembered while the store is down. */
+  unsyncedFull: number;
+  /** async: changes that the store refused after their answers had left: lost. */
+  asyncLost: number;
   /** Notes or session files that could not be written or removed. */
   fileFaults: number;
   /** Stored sessions that did not open with our keys. */
@@ -61,6 +75,13 @@ export function newKeeperCounters(): KeeperCounters {
     handoffsOut: 0,
     handoffsCut: 0,
     writesAfterRelease: 0,
+    outsideChanges: 0,
+    outsideDeletions: 0,
+    rescanFinds: 0,
+    watchFailures: 0,
+    massDeletions: 0,
+    unsyncedFull: 0,
+    asyncLost: 0,
     fileFaults: 0,
     unsealable: 0,
   };

@@ -25,7 +25,9 @@ import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { Settle } from './settle.ts';
 import type { Admission, AdmitAsk, SessionGate, Stay } from './stay.ts';
+import { OutsideWrites } from './outside-writes.ts';
 import { Unsynced } from './unsynced.ts';
+import { WriteBehind } from './write-behind.ts';
 
 /** What is told about one session, for the window and `where`. */
 export interface SessionDescription {
@@ -54,6 +56,8 @@ export class Keeper implements SessionGate {
   readonly #handOff: HandOff;
   readonly #departure: Departure;
   readonly #unsynced: Unsynced;
+  readonly #behind: WriteBehind;
+  readonly #outside: OutsideWrites;
   readonly #stayParts: StayParts;
   #stopping = false;
   #stopListening: () => void = () => undefined;
@@ -73,7 +77,10 @@ export class Keeper implements SessionGate {
     this.#handOff = new HandOff(context, { capture, adopt });
     this.#departure = new Departure(context, { handOff: this.#handOff, unsynced });
     this.#unsynced = unsynced;
-    this.#stayParts = { context, settle, left: (entry) => this.#left(entry) };
+    const left = (entry: SessionEntry): void => this.#left(entry);
+    this.#behind = new WriteBehind(context, { settle, unsynced, left });
+    this.#outside = new OutsideWrites(context, { capture, unsynced });
+    this.#stayParts = { context, settle, behind: this.#behind, left };
   }
 
   /**
@@ -95,6 +102,15 @@ export class Keeper implements SessionGate {
     const state = await health.started();
     log.info({ notes: count, store: state }, 'the keeper has started');
     if (state === 'up') void this.#unsynced.flush();
+  }
+
+  /** From now on what others than requests do to session files is captured too, until unwatch() or stop(). */
+  watch(): void {
+    this.#outside.start();
+  }
+
+  unwatch(): void {
+    this.#outside.stop();
   }
 
   admit(ask: AdmitAsk): Admission | Promise<Admission> {
@@ -147,6 +163,7 @@ export class Keeper implements SessionGate {
     this.#stopping = true;
     await this.#departure.giveUpAll(boundMs);
     this.#stopListening();
+    this.unwatch();
   }
 
   get counters(): Readonly<KeeperCounters> {
@@ -157,9 +174,15 @@ export class Keeper implements SessionGate {
     return this.#context.draining;
   }
 
-  /** Sessions in memory, of them those that wait for the store. */
-  get sizes(): { readonly known: number; readonly unsynced: number } {
-    return { known: this.#context.known.size, unsynced: this.#unsynced.size };
+  /** Sessions in memory; of them those that wait for the store, and those behind their answers (`async`). */
+  get sizes(): { readonly known: number; readonly unsynced: number; readonly behind: number } {
+    return { known: this.#context.known.size, unsynced: this.#unsynced.size, behind: this.#behind.size };
+  }
+
+  /** Age of the oldest answer that has left and whose session is not stored, in seconds; 0: there is none. */
+  get exposedSeconds(): number {
+    const sinceMs = Math.min(this.#unsynced.sinceMs ?? Infinity, this.#behind.sinceMs ?? Infinity);
+    return sinceMs === Infinity ? 0 : (this.#context.nowMs() - sinceMs) / 1000;
   }
 
   /** What this keeper and the store know of a session. Never rejects. */

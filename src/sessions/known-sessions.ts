@@ -45,6 +45,11 @@ export class KnownSessions {
     return this.#idle.get(id) ?? this.#spared.get(id);
   }
 
+  /** The same for who only looks: it counts as no use. */
+  peek(id: SessionId): SessionEntry | undefined {
+    return this.#idle.peek(id) ?? this.#spared.get(id);
+  }
+
   /** The session's entry; a new one where it was not known. */
   open(id: SessionId): SessionEntry {
     const known = this.get(id);

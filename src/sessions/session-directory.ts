@@ -17,11 +17,11 @@ import type { Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { checkDirectory } from './directory-check.ts';
 import { listSessions } from './directory-listing.ts';
-import { type FileStamp, type FileState, isUnchanged } from './file-state.ts';
+import { compareStamp, type FileStamp, type FileState } from './file-state.ts';
 import { LockWait } from './lock-wait.ts';
 import { errorCode, PrivateDirectory, removeFile } from './private-directory.ts';
 import { replaceByRename, tryPlace, tryRead } from './session-file.ts';
-import { type FileRules, fileNameOf, fileRules, parseSavePath } from './session-name.ts';
+import { type FileRules, fileNameOf, fileRules, parseSavePath, sessionOf } from './session-name.ts';
 import { closePlace, openPlace, type Place } from './session-place.ts';
 
 /** Younger than this share of the lifetime keeps its time: the rest is the margin to the framework's clean-up. */
@@ -72,18 +72,15 @@ export class SessionDirectory {
   readonly #depth: number;
   readonly #workshop: PrivateDirectory;
   readonly #wait: LockWait;
+  #checked = false;
   /** Taken from the first regular file that is seen. */
   #likeness: Likeness | undefined;
 
-  /** @throws HoldfastError 'bad-configuration' where the preset has no session files that can be kept. */
   constructor(options: SessionDirectoryOptions) {
     const rules = fileRules(options.preset);
-    if (rules === undefined) {
-      throw new HoldfastError('bad-configuration', `The preset ${options.preset} has no session files to keep.`);
-    }
     const { directory, depth, mode } = parseSavePath(options.directory);
     this.path = directory;
-    this.privatePath = join(directory, '.holdfast');
+    this.privatePath = join(directory, rules.privateName);
     this.rules = rules;
     this.#options = { ...options, mode: options.mode ?? mode };
     this.#depth = depth;
@@ -98,6 +95,7 @@ export class SessionDirectory {
    */
   check(): void {
     checkDirectory(this.path, this.#workshop);
+    this.#checked = true;
     const [first] = this.list().take(1);
     const state = first === undefined ? undefined : this.read(first, undefined, 0);
     if (state !== undefined && 'error' in state) {
@@ -116,17 +114,18 @@ export class SessionDirectory {
   }
 
   /**
-   * A glance without lock or content, for scans: 2 us. 'changed' is a hint (also when it can't be told), and
-   * 'unchanged' no proof that a request which runs now will not write.
+   * A glance without lock or content, for scans: 2 us. 'changed' is a hint (also when it can't be told), 'unchanged'
+   * no proof that a request which runs now will not write, and 'unsettled' means that the stamp was taken so early
+   * that a write within the same tick of the kernel's clock would not show.
    */
-  look(id: SessionId, known: FileStamp | undefined): 'absent' | 'unchanged' | 'changed' {
+  look(id: SessionId, known: FileStamp | undefined): 'absent' | 'unchanged' | 'unsettled' | 'changed' {
     try {
       const place = this.#open(id, false);
-      if (place === undefined) return 'absent';
+      if (place === undefined) return this.#isThere() ? 'absent' : 'changed';
       try {
         const stats = lstatSync(place.path, { bigint: true, throwIfNoEntry: false });
         if (stats === undefined) return this.#isThere() ? 'absent' : 'changed';
-        return known !== undefined && isUnchanged(stats, known) ? 'unchanged' : 'changed';
+        return known === undefined ? 'changed' : compareStamp(stats, known);
       } finally {
         closePlace(place);
       }
@@ -153,6 +152,32 @@ export class SessionDirectory {
   ): 'written' | 'same' | Promise<'written' | 'same'> {
     const done = this.#wait.run(() => this.#tryRestore(id, content), withinMs);
     return done instanceof Promise ? done.then(orLockTimeout) : orLockTimeout(done);
+  }
+
+  /** The session that a name in the directory belongs to; undefined: none, or names alone do not tell (PHP's levels). */
+  sessionNamed(fileName: string): SessionId | undefined {
+    return this.#depth === 0 ? sessionOf(this.#options.preset, fileName) : undefined;
+  }
+
+  /** Whether a file of this age is so young that the framework's clean-up does not remove it. */
+  isYoung(mtimeMs: number): boolean {
+    return this.#options.clock.nowMs() - mtimeMs < this.#options.lifetimeMs * youngShare;
+  }
+
+  /**
+   * Whether the directory is the one that check() has seen: `.holdfast` is in it. Without it the volume is not mounted
+   * any more, or somebody emptied the directory with everything in it: then no file that is gone is a deletion. An
+   * emptied directory gets its `.holdfast` again. 'missing' also where it can't be told.
+   */
+  condition(): 'whole' | 'emptied' | 'missing' {
+    try {
+      if (this.#isThere()) return 'whole';
+      if (statSync(this.path, { throwIfNoEntry: false })?.isDirectory() !== true) return 'missing';
+      this.#workshop.prepare();
+      return 'emptied';
+    } catch {
+      return 'missing';
+    }
   }
 
   /** Removes the session's file; a missing one is fine. @throws HoldfastError 'session-file-unusable' */
@@ -202,7 +227,8 @@ export class SessionDirectory {
   #tryRead(id: SessionId, known: FileStamp | undefined): FileState | undefined {
     try {
       const place = this.#open(id, false);
-      if (place === undefined) return { kind: 'absent' };
+      if (place === undefined && this.#isThere()) return { kind: 'absent' };
+      if (place === undefined) throw new HoldfastError('directory-unusable', `${this.path} is gone.`);
       try {
         const locks = !this.rules.writesByRename;
         const bytesMax = this.#options.maxBytes;
@@ -248,8 +274,10 @@ export class SessionDirectory {
     return openPlace(this.path, fileName, { levels: levelsOf(id, this.#depth), create });
   }
 
+  /** An unmounted volume leaves its mount point, an empty directory; so ours inside it has to be there too. */
   #isThere(): boolean {
-    return statSync(this.path, { throwIfNoEntry: false })?.isDirectory() === true;
+    const path = this.#checked ? this.privatePath : this.path;
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   }
 
   /**
@@ -259,7 +287,7 @@ export class SessionDirectory {
    */
   #restoredMtimeMs(mtimeMs: number): number {
     const nowMs = this.#options.clock.nowMs();
-    return nowMs - mtimeMs < this.#options.lifetimeMs * youngShare ? Math.min(mtimeMs, nowMs) : nowMs;
+    return this.isYoung(mtimeMs) ? Math.min(mtimeMs, nowMs) : nowMs;
   }
 
   #newFile(): { mode: number; owner: { uid: number; gid: number } | undefined } {

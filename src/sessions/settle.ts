@@ -166,8 +166,12 @@ export class Settle {
 
   /** Rules 17: the store is down, or the longest hold has passed. `burial`: the term in which the file went. */
   #withoutStore(entry: SessionEntry, burial: number | undefined): Verdict {
-    this.#unsynced.add(entry.id);
+    const isRemembered = this.#unsynced.add(entry.id);
     if (this.#context.options.onStoreDown === 'refuse') return refuse('store-timeout');
+    if (!isRemembered) {
+      this.#context.counters.unsyncedFull++;
+      return refuse('store-timeout');
+    }
     try {
       this.#noteBurial(entry, burial);
     } catch (error) {

@@ -19,7 +19,8 @@ export class Unsynced {
   readonly #context: KeeperContext;
   readonly #adopt: Adopt;
   readonly #capture: Capture;
-  readonly #sessions = new Set<SessionId>();
+  /** With the monotonic time since when each waits. */
+  readonly #sessions = new Map<SessionId, number>();
   #overflowed = false;
   #flushing: Promise<void> | undefined;
 
@@ -34,10 +35,25 @@ export class Unsynced {
     return this.#sessions.size;
   }
 
-  add(session: SessionId): void {
-    const { unsynced } = this.#context.options.limits;
-    if (unsynced === 0 || this.#sessions.size < unsynced) this.#sessions.add(session);
-    else this.#overflowed = !this.#sessions.has(session) || this.#overflowed;
+  /** Monotonic time since when the oldest one waits; undefined: none does. */
+  get sinceMs(): number | undefined {
+    return this.#sessions.values().next().value;
+  }
+
+  /**
+   * Remembers a session. False: there is no room, and nothing on the disk remembers it either; then no answer may
+   * promise it.
+   */
+  add(session: SessionId): boolean {
+    if (this.#sessions.has(session)) return true;
+    const { limits, notes } = this.#context.options;
+    if (limits.unsynced === 0 || this.#sessions.size < limits.unsynced) {
+      this.#sessions.set(session, this.#context.nowMs());
+      return true;
+    }
+    if (notes.read(session) === undefined) return false;
+    this.#overflowed = true;
+    return true;
   }
 
   /** Stores what waits. A second call while one runs waits for that one. Never rejects. */
@@ -48,7 +64,7 @@ export class Unsynced {
 
   async #run(): Promise<void> {
     try {
-      await forEachBounded([...this.#sessions], atOnceMax, (session) => this.#one(session));
+      await forEachBounded([...this.#sessions.keys()], atOnceMax, (session) => this.#one(session));
       if (!this.#overflowed) return;
       this.#overflowed = false;
       await forEachBounded(this.#noted(), atOnceMax, (session) => this.#one(session));

@@ -14,6 +14,7 @@ import { SessionDigest } from '../../src/base/session-digest.ts';
 import { KeeperScope, type KeeperScopeOptions } from '../../src/proxy/keeper-scope.ts';
 import { PerSessionLimit } from '../../src/proxy/per-session.ts';
 import { SidecarRole } from '../../src/proxy/sidecar-role.ts';
+import { SessionTurns } from '../../src/sessions/session-turns.ts';
 import type { Admission, AdmitAsk, SessionGate, Stay, Verdict } from '../../src/sessions/stay.ts';
 import type { Owner } from '../../src/store/contract.ts';
 import { type Hello, HelloSigner } from '../../src/upstream/hello.ts';
@@ -30,6 +31,8 @@ export interface SidecarSetup {
   readonly sync?: boolean;
   readonly savedLater?: boolean;
   readonly perSession?: number;
+  /** Requests of one session one at a time, each waiting so long. */
+  readonly turnMs?: number;
   readonly scope?: Partial<KeeperScopeOptions>;
   readonly trustedProxies?: readonly string[];
 }
@@ -138,6 +141,7 @@ export class SidecarUnderTest {
         ...setup.scope,
       }),
       perSession: new PerSessionLimit(setup.perSession ?? 64),
+      turns: setup.turnMs === undefined ? undefined : new SessionTurns({ clock: systemClock, waitMs: setup.turnMs }),
       sync: setup.sync ?? true,
       savedLater: setup.savedLater ?? false,
       timeouts: usualTimeouts,

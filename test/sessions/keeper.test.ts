@@ -1,7 +1,7 @@
 /** What a keeper promises in ordinary times: create, confirm, put, adopt, deletion, preset rules. */
 
 import assert from 'node:assert/strict';
-import { openSync, closeSync } from 'node:fs';
+import { openSync, closeSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { tryLock } from '../../src/sessions/file-lock.ts';
@@ -295,18 +295,63 @@ test('one look at a session at a time, and all who wait share the next one', asy
   assert.equal((await pods.record(session))?.version, 3);
 });
 
-test('a session over maxBytes is not stored, and said once', async (t) => {
+test('a session over maxBytes is not promised: its answer is refused, and the stored copy comes back', async (t) => {
   const pods = new Pods(t);
   const p = await pods.add('p', { maxBytes: 100 });
   const session = freshSession();
   await p.create(session);
   for (let round = 0; round < 2; round++) {
     const stay = await p.enter(session);
+    assert.equal(p.read(session), 1);
     p.write(session, 'x'.repeat(101));
-    assert.deepEqual(await stay.settle(), { kind: 'leave' });
+    assert.deepEqual(await stay.settle(), { kind: 'refuse', reason: 'session-too-large' });
   }
   assert.equal((await pods.record(session))?.version, 1);
   assert.equal(p.keeper.counters.tooLarge, 2);
+  assert.equal(await p.count(session), 2, 'a session that fits is stored again');
+});
+
+test('the first content of a session over maxBytes is refused too', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { maxBytes: 100 });
+  const session = freshSession();
+  const stay = p.keeper.visit();
+  p.write(session, 'x'.repeat(101));
+  stay.answered({ kind: 'set', session, attributes: '', lifetimeSeconds: undefined });
+  assert.deepEqual(await stay.settle(), { kind: 'refuse', reason: 'session-too-large' });
+  assert.equal(await pods.ownerOf(session), 'none');
+});
+
+test('async: a session over maxBytes goes on at its pod, counted; what fits again is stored', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { maxBytes: 100, replicate: 'async' });
+  const session = freshSession();
+  await p.create(session);
+  await until('it is stored', async () => (await pods.ownerOf(session)) === 'p');
+  const stay = await p.enter(session);
+  p.write(session, 'x'.repeat(101));
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  await until('it was found too large', () => p.keeper.counters.tooLarge === 1 && p.keeper.sizes.behind === 0);
+  const next = await p.enter(session);
+  assert.ok(Number.isNaN(p.read(session)), 'the file is as the application left it');
+  p.write(session, '7');
+  assert.deepEqual(await next.settle(), { kind: 'leave' });
+  await until('it is stored again', async () => (await pods.record(session))!.version >= 2);
+});
+
+test('a session of two megabytes is kept where maxBytes allows it', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { maxBytes: 4 * 1024 * 1024 });
+  const q = await pods.add('q', { maxBytes: 4 * 1024 * 1024 });
+  const session = freshSession();
+  await p.create(session);
+  const stay = await p.enter(session);
+  const text = '0123456789abcdef'.repeat(131_072);
+  p.write(session, text);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  p.kill();
+  await (await q.enter(session, { move: 'gone' })).settle();
+  assert.equal(readFileSync(q.path(session), 'utf8'), text);
 });
 
 test('with replicate async the answer leaves at once and the newest content follows', async (t) => {

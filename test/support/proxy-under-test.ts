@@ -28,6 +28,7 @@ export const usualTimeouts: Timeouts = {
   syncMs: 3000,
   handoffMs: 2000,
   lockMs: 5000,
+  turnMs: 10_000,
   lookupMs: 50,
 };
 
