@@ -4,20 +4,38 @@
  * Two readers that disagree about which cookie counts disagree about whose session it is. So a reader is named
  * after the framework family it copies, faults included: PHP turns ' ', '.' and an unclosed '[' of a name into
  * '_', keeps white space at a value's end and lets a cookie without '=' count as an empty one (measured, PHP 8.2);
- * the others trim and skip. RFC 6265 section 5.4 says only what a client sends.
+ * Python's frameworks have python-cookies.ts; the others trim and skip. RFC 6265 section 5.4 says only what a client sends.
  *
  * Must not know what a cookie means. No regular expressions: this runs for every request.
  */
 
-/** How a framework reads: which of several cookies of one name it takes, and how it cuts names and values. */
-export type CookieReader = 'php' | 'first' | 'last';
+import { findDjangoCookie, findWerkzeugCookie } from './python-cookies.ts';
+
+/**
+ * How a framework reads: which of several cookies of one name it takes, and how it cuts names and values. 'only': none,
+ * where there are several that differ.
+ */
+export type CookieReader = 'php' | 'first' | 'only' | 'django' | 'werkzeug';
 
 /**
  * The undecoded value of the cookie `name`; undefined: none. '' where PHP sees an array or a name without value,
  * which hides later ones of that name.
  */
 export function findCookie(line: string, name: string, reader: CookieReader): string | undefined {
-  if (reader === 'php') return findPhpCookie(line, name);
+  switch (reader) {
+    case 'php':
+      return findPhpCookie(line, name);
+    case 'django':
+      return findDjangoCookie(line, name);
+    case 'werkzeug':
+      return findWerkzeugCookie(line, name);
+    case 'first':
+    case 'only':
+      return findTrimmedCookie(line, name, reader);
+  }
+}
+
+function findTrimmedCookie(line: string, name: string, reader: 'first' | 'only'): string | undefined {
   let found: string | undefined;
   for (let start = 0; start < line.length;) {
     let end = line.indexOf(';', start);
@@ -25,6 +43,7 @@ export function findCookie(line: string, name: string, reader: CookieReader): st
     const value = trimmedValue(line, name, start, end);
     if (value !== undefined) {
       if (reader === 'first') return value;
+      if (found !== undefined && found !== value) return undefined;
       found = value;
     }
     start = end + 1;
@@ -91,6 +110,11 @@ export function percentDecoded(text: string): string {
     from = at + 1;
   }
   return out + text.slice(from);
+}
+
+/** Without one pair of quotes around it. */
+export function unquoted(value: string): string {
+  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }
 
 function trimmedValue(line: string, name: string, start: number, end: number): string | undefined {

@@ -13,7 +13,6 @@ import { basename, join } from 'node:path';
 import { type Preset, presets } from '../affinity/session-codec.ts';
 import type { GatewayConfig, SidecarConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
-import { presetDefaults } from '../config/presets.ts';
 import { formatProblem, type Tree } from '../config/problems.ts';
 import type { ConfigOptions } from './load-or-complain.ts';
 
@@ -39,15 +38,12 @@ interface Places {
   readonly folder: string;
 }
 
-/** Those whose sessions can be kept: without that there is nothing to watch here. */
-const devPresets = presets.filter((preset) => presetDefaults[preset].available === 'sessions');
-
 /** @returns undefined where something is wrong; it has been said on standard error. */
 export function devConfigs(options: DevOptions, places: Places): DevConfigs | undefined {
   const preset = options.preset ?? guessPreset(options.command);
-  if (preset === undefined || !devPresets.some((known) => known === preset)) {
+  if (preset === undefined || !presets.some((known) => known === preset)) {
     const what = preset === undefined ? 'is needed' : `"${preset}" is unknown here`;
-    process.stderr.write(`holdfast dev: --preset ${what}: one of ${devPresets.join(', ')}\n`);
+    process.stderr.write(`holdfast dev: --preset ${what}: one of ${presets.join(', ')}\n`);
     return undefined;
   }
   const base = baseTree(preset, options);

@@ -9,7 +9,6 @@ import { z } from 'zod';
 import { presets } from '../affinity/session-codec.ts';
 import { logLevels } from '../base/log.ts';
 import { limits, timeouts } from './limits-schema.ts';
-import { presetDefaults } from './presets.ts';
 import {
   address,
   choice,
@@ -49,20 +48,18 @@ const listenEntry = z.union(
   { error: 'is not host:port, or { address, tls: { certificate, key }, proxyProtocol }' },
 );
 
-const notBuilt = presets.filter((preset) => presetDefaults[preset].available === 'no').join(', ');
-
 const session = z
   .object({
-    preset: choice(presets)
-      .optional()
-      .describe(`The framework whose session cookie and files these are. Not in this version: ${notBuilt}.`),
+    preset: choice(presets).optional().describe('The framework whose session cookie and files these are.'),
     cookie: text(cookieName, 'a cookie name')
       .optional()
       .describe("The session cookie's name; by default the preset's own."),
     keys: texts(anyLine, 'a secret')
       .meta({ kind: 'list of secrets', secret: true })
       .prefault([])
-      .describe("The application's keys for presets that sign or encrypt (laravel: APP_KEY); older keys follow."),
+      .describe(
+        "The application's keys for presets that sign or encrypt (laravel: APP_KEY; express: the secret; flask: SECRET_KEY, where it signs); older keys follow.",
+      ),
     lifetime: lifetime().optional().describe("A session's life after its last use; by default the preset's usual one."),
   })
   .prefault({});

@@ -8,7 +8,6 @@
 import type { SessionConfig, StoreConfig } from './config.ts';
 import { presetDefaults } from './presets.ts';
 import type { Report } from './problems.ts';
-import { notInThisVersion } from './problems.ts';
 import { parseRedisUrl } from '../store/redis-url.ts';
 import type { RedisPlace } from '../store/redis-url.ts';
 import type { Keys } from './schema.ts';
@@ -23,7 +22,6 @@ export function settleSession(keys: Keys, report: Report): SessionConfig | undef
     return undefined;
   }
   const defaults = presetDefaults[preset];
-  if (defaults.available === 'no') report('session.preset', `"${preset}" ${notInThisVersion}`);
   if (preset === 'plain' && cookie === undefined)
     report('session.cookie', 'is needed: preset plain has no name of its own');
   if (defaults.needsKeys && keys.session.keys.length === 0) {

@@ -10,7 +10,6 @@ import type { Address } from '../base/address.ts';
 import { parseAddress } from '../base/address.ts';
 import type { Secrets } from '../base/keyring.ts';
 import type { Config, GatewayConfig, NamedAddress, Place, SidecarConfig } from './config.ts';
-import { presetDefaults } from './presets.ts';
 import type { Problem, Report } from './problems.ts';
 import { notInThisVersion } from './problems.ts';
 import type { Keys } from './schema.ts';
@@ -175,12 +174,6 @@ function settleSidecar(keys: Keys, report: Report, dev: boolean): SidecarConfig 
     report(
       'store.url',
       'can not be memory: in a sidecar: the sessions would die with the pod that they are to outlive',
-    );
-  }
-  if (session !== undefined && presetDefaults[session.preset].available === 'affinity') {
-    report(
-      'session.preset',
-      `"${session.preset}" is for affinity only in this version: a gateway knows its cookie, a sidecar not its files`,
     );
   }
   const store = settleStore(keys, report);

@@ -8,9 +8,14 @@
  * Must not know directories' contents, locks or the store. Pure.
  */
 
+import { hash } from 'node:crypto';
+
 import type { Preset, SessionId } from '../affinity/session-codec.ts';
 import type { SessionIdShape } from '../affinity/session-id/decoder.ts';
+import { djangoShape } from '../affinity/session-id/django.ts';
 import { expressShape } from '../affinity/session-id/express.ts';
+import { flaskShape } from '../affinity/session-id/flask.ts';
+import { jsessionidShape } from '../affinity/session-id/jsessionid.ts';
 import { laravelShape } from '../affinity/session-id/laravel.ts';
 import { codeigniterShape, phpShape, plainShape, symfonyShape } from '../affinity/session-id/plain.ts';
 import { defaultCookie } from '../affinity/session-id/presets.ts';
@@ -26,15 +31,22 @@ export interface FileRules {
   readonly writesByRename: boolean;
   /** Permission bits that the framework itself gives a new file. */
   readonly mode: number;
+  /** Our own directory in the session directory, by a name that the framework's clean-up passes over. */
+  readonly privateName: string;
 }
 
 interface FileNaming extends FileRules {
+  /** The name is MD5 of prefix and id, in hexadecimal: it leads to no id. */
+  readonly hashed?: true;
   /** What may stand between prefix and suffix: the preset's exact id. */
   readonly shape: SessionIdShape;
   /** 'cookie': the name of the session's cookie, as it is configured. */
   readonly prefix: string | { readonly is: 'cookie' };
   readonly suffix: string;
 }
+
+/** Laravel's clean-up skips dot names, PHP's, Django's, Tomcat's and session-file-store's go by their files' names. */
+const privateName = '.holdfast';
 
 // mod_files.c: sess_<id>, 0600, the lock from session_start() to the end of the write.
 const phpNaming: FileNaming = {
@@ -46,9 +58,22 @@ const phpNaming: FileNaming = {
   lockedByApplication: true,
   writesByRename: false,
   mode: 0o600,
+  privateName,
 };
 
-const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
+/** A temporary file and a rename: always whole, without a lock; zero bytes are nothing. */
+const renamedFile = {
+  prefix: '',
+  suffix: '',
+  zeroBytesIsASession: false,
+  savedAfterOutput: false,
+  lockedByApplication: false,
+  writesByRename: true,
+  mode: 0o600,
+  privateName,
+} as const;
+
+const namings: Readonly<Record<Preset, FileNaming>> = {
   laravel: {
     shape: laravelShape,
     prefix: '',
@@ -58,6 +83,7 @@ const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
     lockedByApplication: true,
     writesByRename: false,
     mode: 0o644,
+    privateName,
   },
   php: phpNaming,
   // Symfony's native storage is PHP's own files handler.
@@ -65,17 +91,15 @@ const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
   // FileHandler: cookieName + id, chmod 0600, the lock from read to close, which is a shutdown function: after what the
   // application has echoed. With matchIP it puts md5(address) between: such files are strangers here and are left alone.
   codeigniter: { ...phpNaming, shape: codeigniterShape, prefix: { is: 'cookie' } },
-  // session-file-store: write-file-atomic, and no lock.
-  express: {
-    shape: expressShape,
-    prefix: '',
-    suffix: '.json',
-    zeroBytesIsASession: false,
-    savedAfterOutput: false,
-    lockedByApplication: false,
-    writesByRename: true,
-    mode: 0o644,
-  },
+  // session-file-store: write-file-atomic.
+  express: { ...renamedFile, shape: expressShape, suffix: '.json', mode: 0o644 },
+  // backends/file.py: SESSION_COOKIE_NAME + key. create() reserves a name with zero bytes; its `_out_` files are no keys.
+  django: { ...renamedFile, shape: djangoShape, prefix: { is: 'cookie' } },
+  // cachelib's FileSystemCache: md5(SESSION_KEY_PREFIX + id). It counts, opens and prunes every name in its directory
+  // but those that end like its own temporary files.
+  flask: { ...renamedFile, shape: flaskShape, hashed: true, prefix: 'session:', privateName: '.holdfast.__wz_cache' },
+  // FileStore: truncated and written in place, under a lock of its own process only; catalina.sh's umask is 0027.
+  jsessionid: { ...renamedFile, shape: jsessionidShape, suffix: '.session', writesByRename: false, mode: 0o640 },
   plain: {
     shape: plainShape,
     prefix: '',
@@ -85,16 +109,12 @@ const namings: Readonly<Partial<Record<Preset, FileNaming>>> = {
     lockedByApplication: false,
     writesByRename: false,
     mode: 0o600,
+    privateName,
   },
 };
 
-/** Presets whose session files a keeper can keep; the others have affinity only. */
-export function hasSessionFiles(preset: Preset): boolean {
-  return namings[preset] !== undefined;
-}
-
-/** How the preset's framework treats its files; undefined: it has none that Holdfast keeps. */
-export function fileRules(preset: Preset): FileRules | undefined {
+/** How the preset's framework treats its files. */
+export function fileRules(preset: Preset): FileRules {
   return namings[preset];
 }
 
@@ -109,16 +129,17 @@ export interface NamingOptions {
  */
 export function fileNameOf(preset: Preset, session: SessionId, options: NamingOptions = {}): string | undefined {
   const naming = namings[preset];
-  if (naming?.shape(session) === undefined) return undefined;
-  const name = prefixOf(preset, naming, options) + session + naming.suffix;
+  if (naming.shape(session) === undefined) return undefined;
+  const text = prefixOf(preset, naming, options) + session;
+  const name = (naming.hashed === true ? hash('md5', text, 'hex') : text) + naming.suffix;
   // A cookie's name may make it too long for any file system.
   return name.length <= fileNameLengthMax ? name : undefined;
 }
 
-/** The session that a file name belongs to; undefined: the file is no session. */
+/** The session that a file name belongs to; undefined: the file is no session, or its name is a digest (flask). */
 export function sessionOf(preset: Preset, fileName: string, options: NamingOptions = {}): SessionId | undefined {
   const naming = namings[preset];
-  if (naming === undefined) return undefined;
+  if (naming.hashed === true) return undefined;
   const prefix = prefixOf(preset, naming, options);
   if (!fileName.startsWith(prefix) || !fileName.endsWith(naming.suffix)) return undefined;
   const id = fileName.slice(prefix.length, fileName.length - naming.suffix.length);

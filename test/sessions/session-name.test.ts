@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { presets, type Preset } from '../../src/affinity/session-codec.ts';
-import { fileNameOf, fileRules, hasSessionFiles, parseSavePath, sessionOf } from '../../src/sessions/session-name.ts';
+import { fileNameOf, fileRules, parseSavePath, sessionOf } from '../../src/sessions/session-name.ts';
 import { expressId, laravelId, phpId, sessionId } from './session-sandbox.ts';
+
+const djangoId = sessionId('0123456789abcdefghijklmnopqrstuv');
+const tomcatId = '51AD11AEFC681BD7C2D627C34D742B72';
 
 const names: readonly [Preset, string, string][] = [
   ['laravel', laravelId, laravelId],
@@ -14,6 +17,9 @@ const names: readonly [Preset, string, string][] = [
   ['symfony', phpId, `sess_${phpId}`],
   ['codeigniter', 'c0ffee'.padEnd(32, '0'), `ci_session${'c0ffee'.padEnd(32, '0')}`],
   ['express', expressId, `${expressId}.json`],
+  ['django', djangoId, `sessionid${djangoId}`],
+  ['jsessionid', tomcatId, `${tomcatId}.session`],
+  ['jsessionid', `${tomcatId}.node-1`, `${tomcatId}.node-1.session`],
   ['plain', 'session.1~x', 'session.1~x'],
 ];
 
@@ -41,6 +47,18 @@ const strangers: readonly [Preset, string][] = [
   ['codeigniter', '0'.repeat(64)],
   ['express', '../../x'],
   ['express', `${expressId}x`],
+  ['django', 'a'.repeat(31)],
+  ['django', `../${'a'.repeat(29)}`],
+  ['django', 'A'.repeat(32)],
+  ['flask', ''],
+  ['flask', '../../x'],
+  ['flask', 'a.b'],
+  ['jsessionid', 'a'.repeat(15)],
+  ['jsessionid', `../${tomcatId}`],
+  ['jsessionid', `${tomcatId}.`],
+  ['jsessionid', `.${tomcatId}`],
+  ['jsessionid', `${tomcatId}.a.b`],
+  ['jsessionid', `${tomcatId}/x`],
   ['plain', '.'],
   ['plain', '..'],
   ['plain', '.holdfast'],
@@ -59,6 +77,12 @@ test("files that are no session's are not taken for one", () => {
   }
   for (const fileName of [phpId, 'sess_', 'sess_a.b', 'SESS_a', 'xsess_a'])
     assert.equal(sessionOf('php', fileName), undefined);
+  for (const fileName of [`sessionid${djangoId}_out_k3v0x9`, djangoId, `sessionid${djangoId}x`, 'sessionid']) {
+    assert.equal(sessionOf('django', fileName), undefined);
+  }
+  for (const fileName of [tomcatId, `${tomcatId}.session.1`, '.session', `${tomcatId}.ser`]) {
+    assert.equal(sessionOf('jsessionid', fileName), undefined);
+  }
   for (const fileName of [expressId, `${expressId}.json.1234`, '.json', `${expressId}.jsonx`]) {
     assert.equal(sessionOf('express', fileName), undefined);
   }
@@ -76,12 +100,24 @@ test("CodeIgniter's files with matchIP are strangers", () => {
   assert.equal(sessionOf('codeigniter', `ci_session${'0'.repeat(32)}${'1'.repeat(32)}`), undefined);
 });
 
-test('each preset either has session files with rules or is known to have none', () => {
-  assert.deepEqual(presets.filter(hasSessionFiles), ['laravel', 'php', 'symfony', 'codeigniter', 'express', 'plain']);
-  assert.equal(fileNameOf('django', sessionId('a'.repeat(32))), undefined);
-  assert.equal(fileRules('php')?.zeroBytesIsASession, true);
-  assert.equal(fileRules('laravel')?.zeroBytesIsASession, false);
-  assert.equal(fileRules('express')?.writesByRename, true);
+test('zero bytes are a session for PHP alone, and what is renamed into place needs no lock', () => {
+  const which = (rule: 'zeroBytesIsASession' | 'writesByRename') => presets.filter((preset) => fileRules(preset)[rule]);
+  assert.deepEqual(which('zeroBytesIsASession'), ['php', 'symfony', 'codeigniter']);
+  assert.deepEqual(which('writesByRename'), ['django', 'flask', 'express']);
+});
+
+test("Django's files are named after the cookie, as SESSION_COOKIE_NAME is", () => {
+  const options = { cookie: 'shop_id' };
+  assert.equal(fileNameOf('django', djangoId, options), `shop_id${djangoId}`);
+  assert.equal(sessionOf('django', `shop_id${djangoId}`, options), djangoId);
+  assert.equal(sessionOf('django', `sessionid${djangoId}`, options), undefined);
+});
+
+test("Flask's file names are digests: no name leads to an id, so none in the directory is taken for a session", () => {
+  assert.equal(fileNameOf('flask', sessionId('abc')), '32607b0dcb9d5a58fbe913b473137833');
+  for (const fileName of ['32607b0dcb9d5a58fbe913b473137833', '2029240f6d1128be89ddc32729463129', 'abc']) {
+    assert.equal(sessionOf('flask', fileName), undefined);
+  }
 });
 
 test("PHP's session.save_path is read with its levels and its mode", () => {

@@ -2,10 +2,12 @@
  * express-session's cookie: `s:` + id + `.` + signature, percent-encoded. The signature is HMAC-SHA256 of the id in
  * base64 without padding (cookie-signature); of several secrets any may have made it. An unsigned or badly signed
  * cookie is no session there, so it is none here: the id becomes a file name, and session-file-store checks nothing.
+ *
+ * The package `cookie` under it takes quotes off a value before it undoes the percent-encoding.
  */
 
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
-import { percentDecoded } from '../cookie-line.ts';
+import { percentDecoded, unquoted } from '../cookie-line.ts';
 import { alphanumerics, shapeOf, type SessionIdDecoder } from './decoder.ts';
 
 /** uid-safe of 24 bytes. */
@@ -19,7 +21,7 @@ export function expressDecoder(secrets: readonly string[]): SessionIdDecoder {
   return {
     reader: 'first',
     decode(value) {
-      const text = percentDecoded(value);
+      const text = percentDecoded(unquoted(value));
       if (!text.startsWith('s:')) return undefined;
       const dot = text.lastIndexOf('.');
       if (text.length - dot - 1 !== signatureLength) return undefined;

@@ -1,25 +1,29 @@
 /**
  * The table of presets: cookie by default, keys, decoder and exact id shape.
  *
- * Must not know requests or answers. A preset without a row is not supported yet and is refused by configuration.
+ * Must not know requests or answers.
  */
 
 import { HoldfastError } from '../../base/errors.ts';
-import { presets, type Preset, type SessionId } from '../session-codec.ts';
+import type { Preset, SessionId } from '../session-codec.ts';
 import type { SessionIdDecoder, SessionIdShape } from './decoder.ts';
+import { djangoDecoder, djangoShape } from './django.ts';
 import { expressDecoder, expressShape } from './express.ts';
+import { flaskDecoder, flaskShape } from './flask.ts';
+import { jsessionidDecoder, jsessionidShape } from './jsessionid.ts';
 import { laravelDecoder, laravelKeyBytes, laravelShape } from './laravel.ts';
 import * as plain from './plain.ts';
 
 interface PresetRow {
   /** Undefined: `laravel` finds it (rules 26), `plain` must be given one. */
   readonly cookie: string | undefined;
-  readonly keys: 'none' | 'app-keys' | 'secrets';
+  /** 'may-sign': the cookie is signed where secrets are given. */
+  readonly keys: 'none' | 'app-keys' | 'secrets' | 'may-sign';
   readonly shape: SessionIdShape;
   decoder(keys: readonly string[]): SessionIdDecoder;
 }
 
-const rows: Partial<Record<Preset, PresetRow>> = {
+const rows: Readonly<Record<Preset, PresetRow>> = {
   laravel: {
     cookie: undefined,
     keys: 'app-keys',
@@ -30,30 +34,26 @@ const rows: Partial<Record<Preset, PresetRow>> = {
   php: withoutKeys('PHPSESSID', plain.phpShape, plain.phpDecoder),
   symfony: withoutKeys('PHPSESSID', plain.symfonyShape, plain.symfonyDecoder),
   codeigniter: withoutKeys('ci_session', plain.codeigniterShape, plain.codeigniterDecoder),
-  django: withoutKeys('sessionid', plain.djangoShape, plain.djangoDecoder),
-  flask: withoutKeys('session', plain.flaskShape, plain.flaskDecoder),
+  django: withoutKeys('sessionid', djangoShape, djangoDecoder),
+  flask: { cookie: 'session', keys: 'may-sign', shape: flaskShape, decoder: flaskDecoder },
+  jsessionid: withoutKeys('JSESSIONID', jsessionidShape, jsessionidDecoder),
   plain: withoutKeys(undefined, plain.plainShape, plain.plainValueDecoder),
 };
-
-/** The presets that can be configured. */
-export const supportedPresets: readonly Preset[] = presets.filter((preset) => rows[preset] !== undefined);
 
 /** What is wrong with a `session` block, each with the key's last name: `{ key: 'cookie', problem: '...' }`. */
 export function presetProblems(
   preset: Preset,
   given: { readonly cookie: string | undefined; readonly keys: readonly string[] },
-): { readonly key: 'preset' | 'cookie' | 'keys'; readonly problem: string }[] {
+): { readonly key: 'cookie' | 'keys'; readonly problem: string }[] {
   const row = rows[preset];
-  if (row === undefined)
-    return [{ key: 'preset', problem: `${preset} is not supported yet; use ${supportedPresets.join(', ')}` }];
-  const problems: { key: 'preset' | 'cookie' | 'keys'; problem: string }[] = [];
+  const problems: { key: 'cookie' | 'keys'; problem: string }[] = [];
   if (given.cookie === undefined ? preset === 'plain' : !isToken(given.cookie)) {
     problems.push({
       key: 'cookie',
       problem: given.cookie === undefined ? 'plain needs the cookie to be named' : 'is not a cookie name',
     });
   }
-  if (row.keys !== 'none' && given.keys.length === 0) {
+  if ((row.keys === 'app-keys' || row.keys === 'secrets') && given.keys.length === 0) {
     problems.push({
       key: 'keys',
       problem: `${preset} needs the application's ${row.keys === 'secrets' ? 'secret' : 'APP_KEY'}`,
@@ -62,13 +62,14 @@ export function presetProblems(
   if (row.keys === 'app-keys' && given.keys.some((key) => laravelKeyBytes(key) === undefined)) {
     problems.push({ key: 'keys', problem: 'an APP_KEY has 16 or 32 bytes, usually written base64:...' });
   }
-  if (row.keys === 'secrets' && given.keys.includes('')) problems.push({ key: 'keys', problem: 'a secret is empty' });
+  if ((row.keys === 'secrets' || row.keys === 'may-sign') && given.keys.includes(''))
+    problems.push({ key: 'keys', problem: 'a secret is empty' });
   return problems;
 }
 
 /** The cookie a preset uses where none is configured; undefined: found out from the traffic. */
 export function defaultCookie(preset: Preset): string | undefined {
-  return rowOf(preset).cookie;
+  return rows[preset].cookie;
 }
 
 /** @throws HoldfastError 'bad-configuration' for what presetProblems finds. */
@@ -78,18 +79,12 @@ export function presetDecoder(
 ): SessionIdDecoder {
   const [first] = presetProblems(preset, given);
   if (first !== undefined) throw new HoldfastError('bad-configuration', `session.${first.key}: ${first.problem}`);
-  return rowOf(preset).decoder(given.keys);
+  return rows[preset].decoder(given.keys);
 }
 
 /** An id as a person or a directory listing gives it; undefined: not of this preset's exact shape. */
 export function parseSessionId(preset: Preset, text: string): SessionId | undefined {
-  return rowOf(preset).shape(text);
-}
-
-function rowOf(preset: Preset): PresetRow {
-  const row = rows[preset];
-  if (row === undefined) throw new HoldfastError('bad-configuration', `session.preset: ${preset} is not supported yet`);
-  return row;
+  return rows[preset].shape(text);
 }
 
 function withoutKeys(cookie: string | undefined, shape: SessionIdShape, decoder: SessionIdDecoder): PresetRow {
