@@ -3,7 +3,8 @@
  *
  * Down: the connection is lost, or three calls in a row got no reply they could use (silence, or a server that
  * loads, is full or is a replica). From then every call fails at once, until a ping succeeds; the ping writes, so
- * a server that only reads stays down. Starting: not asked successfully yet; calls are tried.
+ * a server that only reads stays down. Starting: not asked successfully yet; calls are tried. An answer that waiting
+ * does not cure (a password, a right, a certificate) ends the start at once.
  *
  * Must not know what the calls are for, nor what is done while the store is down.
  */
@@ -205,7 +206,10 @@ export class WatchedStore implements Store, StoreHealth {
       this.#become('up');
       return;
     }
-    if (error instanceof HoldfastError) this.#why = error;
+    if (error instanceof HoldfastError) {
+      this.#why = error;
+      if (error.kind === 'store-misconfigured') this.#become('down');
+    }
     this.#pingSoon();
   }
 
