@@ -11,7 +11,7 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 
 /** Between two calls of ensure(), which are seconds apart: a busy pod makes some thousand. */
-const eventsMax = 50_000;
+const eventsMaxDefault = 50_000;
 
 export interface DirectoryWatchOptions {
   readonly path: string;
@@ -19,6 +19,8 @@ export interface DirectoryWatchOptions {
   readonly hint: (fileName: string) => void;
   /** No hints come any more until ensure() has been called: no watches left, too many events, the directory is gone. */
   readonly lost: (why: string) => void;
+  /** Between two calls of ensure(). */
+  readonly eventsMax?: number;
 }
 
 export class DirectoryWatch {
@@ -60,6 +62,7 @@ export class DirectoryWatch {
 
   #event(fileName: string | Buffer | null): void {
     this.#events++;
+    const { eventsMax = eventsMaxDefault } = this.#options;
     if (this.#events > eventsMax) this.#lost(`more than ${eventsMax} events`);
     else if (typeof fileName === 'string') this.#options.hint(fileName);
   }

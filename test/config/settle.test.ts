@@ -25,6 +25,7 @@ test("the contract's values are the defaults", () => {
     syncMs: 3000,
     handoffMs: 2000,
     lockMs: 5000,
+    turnMs: 10_000,
     lookupMs: 50,
   });
   assert.deepEqual(read.limits, {

@@ -32,8 +32,16 @@ export const timeouts = { connectMs: 200, syncMs: 400, handoffMs: 800, lockMs: 3
 const silent = createLog({ level: 'silent' });
 
 export type PodOptions = Partial<
-  Pick<KeeperOptions, 'replicate' | 'onStoreDown' | 'elsewhere' | 'limits' | 'knownMax' | 'lifetimeMs' | 'timeouts'>
-> & { readonly preset?: Preset; readonly maxBytes?: number };
+  Pick<
+    KeeperOptions,
+    'replicate' | 'onStoreDown' | 'elsewhere' | 'limits' | 'knownMax' | 'scanPauseMs' | 'lifetimeMs' | 'timeouts'
+  >
+> & {
+  readonly preset?: Preset;
+  readonly maxBytes?: number;
+  /** What stands before the path in PHP's notation: `2;0600;`. */
+  readonly levels?: string;
+};
 
 /** The pods of one test, and who can reach whom. */
 export class Pods {
@@ -118,7 +126,7 @@ export class Pod {
     this.me = { uid, name: `pod-${uid}`, peer: `${uid}:9902`, data: `${uid}:8080` };
     this.line = new FaultyStore(pods.store);
     this.directory = new SessionDirectory({
-      directory: given.directory,
+      directory: `${options.levels ?? ''}${given.directory}`,
       preset: this.#preset,
       maxBytes: options.maxBytes ?? 1_048_576,
       lockMs: (options.timeouts ?? timeouts).lockMs,
@@ -152,12 +160,14 @@ export class Pod {
       onStoreDown: options.onStoreDown ?? 'serve',
       elsewhere: options.elsewhere ?? 'forward',
       ...(options.knownMax === undefined ? {} : { knownMax: options.knownMax }),
+      ...(options.scanPauseMs === undefined ? {} : { scanPauseMs: options.scanPauseMs }),
     });
     await this.keeper.start();
   }
 
   /** kill -9: the keeper is gone without a word; what it still has on its line comes to nothing. */
   kill(): void {
+    this.keeper.unwatch();
     this.reachable = false;
     this.line.cut = true;
     this.health.connectionChanged(false);
