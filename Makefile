@@ -8,11 +8,11 @@ MAKEFLAGS += --no-print-directory
 # The tools of the lock file, Node itself included, come before those of the machine.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-test_packages := php-cli php-laravel-framework redis-server curl \
+test_packages := php-cli php-laravel-framework redis-server curl libfaketime \
   python3-django python3-flask python3-flask-session python3-cachelib gunicorn tomcat10-common openjdk-17-jre-headless
 bench_packages := nginx-light haproxy wrk curl
 
-.PHONY: help install tools check types lint format fix test docs demo bench bench-keeper image-test
+.PHONY: help install tools check types lint format fix test chaos docs demo bench bench-keeper image-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -42,6 +42,11 @@ fix: install ## mend what lint and format can mend themselves
 
 test: install tools check ## everything: types, lint, format and all tests
 	@node --test --test-concurrency=2 --test-timeout=600000 'test/**/*.test.ts'
+
+chaos: install ## faults by the hundred under load; SEED=n does one round again; KILLS, MINUTES, FAULTS, APPLICATION
+	@.ci/tools $(test_packages)
+	@node test/checker/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(MINUTES),--minutes $(MINUTES)) \
+	  $(if $(FAULTS),--faults $(FAULTS)) $(if $(APPLICATION),--application $(APPLICATION))
 
 docs: install ## write the pages again that come from tables
 	@node test/support/write-docs.ts

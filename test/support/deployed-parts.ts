@@ -1,13 +1,15 @@
 /**
- * The parts of a deployment under test: a Redis, pods (an application and its sidecar) and gateways, each real processes
+ * The parts of a deployment under test: pods (an application and its sidecar) and gateways, each real processes
  * with a configuration file. deployment.ts puts them together.
  *
  * Must not know anything of Holdfast but its commands, its configuration keys, its probes and its access log.
  */
 
+import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { request } from 'undici';
 import { applicationSecrets } from './applications.ts';
 import type { Application } from './applications.ts';
@@ -46,6 +48,8 @@ interface ProcessOptions {
   readonly configuration: Settings;
   readonly settings: Settings;
   readonly env?: Readonly<Record<string, string>>;
+  /** Told when it is ready, and when it has ended. */
+  readonly listens?: (does: boolean) => Promise<void>;
 }
 
 /** A Holdfast process in one of its roles. */
@@ -54,6 +58,7 @@ export class HoldfastProcess {
   readonly #name: string;
   readonly #probesPort: number;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #listens: (does: boolean) => Promise<void>;
   #configuration: Settings;
   #process: RunningProcess | undefined;
 
@@ -61,6 +66,7 @@ export class HoldfastProcess {
     this.#place = place;
     this.#name = given.name;
     this.#env = given.env ?? {};
+    this.#listens = given.listens ?? (() => Promise.resolve());
     this.#probesPort = place.takePort();
     const usual = { ...given.configuration, probes: `127.0.0.1:${this.#probesPort}`, timeouts };
     this.#configuration = merge(usual, given.settings);
@@ -84,12 +90,15 @@ export class HoldfastProcess {
   async start(): Promise<void> {
     await this.launch();
     await this.process.ready('answers 200 at /readyz', () => this.isReady());
+    await this.#listens(true);
   }
 
   /** Starts the process and does not wait for anything. */
   async launch(): Promise<void> {
     await writeFile(this.#file, JSON.stringify(this.#configuration, undefined, 2));
-    this.#process = this.#holdfast(this.#name, ['run']);
+    const process = this.#holdfast(this.#name, ['run']);
+    this.#process = process;
+    void process.ended.then(() => (this.#process === process ? this.#listens(false) : undefined));
   }
 
   /** Runs another command with this process's configuration file, to its end. */
@@ -127,6 +136,8 @@ interface PodOptions extends Shared {
   readonly network?: PodNetwork | undefined;
   /** Its processes' clocks are so much ahead (negative: behind). */
   readonly clockSkewMs?: number | undefined;
+  /** Its session directory is a file system of its own of this size; needs root. */
+  readonly diskBytes?: number | undefined;
 }
 
 /** The application and its sidecar: what Kubernetes would call a pod. */
@@ -144,11 +155,14 @@ export class DeployedPod {
   readonly #application: Application;
   readonly #storage: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #diskBytes: number | undefined;
+  #isMounted = false;
   #applicationProcess: RunningProcess | undefined;
 
   constructor(place: Place, shared: PodOptions) {
     this.name = shared.name;
     this.network = shared.network;
+    this.#diskBytes = shared.diskBytes;
     this.#env = shared.clockSkewMs === undefined ? {} : skewedClock(shared.clockSkewMs);
     this.#place = place;
     this.#application = shared.application;
@@ -176,6 +190,7 @@ export class DeployedPod {
       configuration,
       settings: shared.settings,
       env: this.#env,
+      listens: async (does) => this.network?.listens(does),
     });
   }
 
@@ -191,8 +206,31 @@ export class DeployedPod {
 
   async start(): Promise<void> {
     await this.network?.open({ dataPort: this.dataPort, peerPort: this.peerPort });
+    await this.#mount();
     await this.startApplication();
     await this.sidecar.start();
+  }
+
+  /** Ends its network and its file system; its processes must have ended. */
+  async close(): Promise<void> {
+    await this.network?.close();
+    if (this.#isMounted) await promisify(execFile)('umount', [this.sessions]);
+    this.#isMounted = false;
+  }
+
+  /** @throws Error of mount(8) where this is not root. */
+  async #mount(): Promise<void> {
+    if (this.#diskBytes === undefined || this.#isMounted) return;
+    await mkdir(this.sessions, { recursive: true });
+    await promisify(execFile)('mount', [
+      '-t',
+      'tmpfs',
+      '-o',
+      `size=${this.#diskBytes}`,
+      'holdfast-test',
+      this.sessions,
+    ]);
+    this.#isMounted = true;
   }
 
   async startApplication(): Promise<void> {
@@ -241,34 +279,6 @@ export class DeployedGateway extends HoldfastProcess {
   }
 }
 
-export class DeployedRedis {
-  readonly port: number;
-  readonly url: string;
-  readonly #place: Place;
-  readonly #keeps: boolean;
-  #process: RunningProcess | undefined;
-
-  /** keeps: every acknowledged write is on its disk; else, killed and started again, it has forgotten everything. */
-  constructor(place: Place, options: { readonly keeps: boolean }) {
-    this.#place = place;
-    this.#keeps = options.keeps;
-    this.port = place.takePort();
-    this.url = `redis://127.0.0.1:${this.port}`;
-  }
-
-  get process(): RunningProcess {
-    if (this.#process === undefined) throw new Error('Redis was never started');
-    return this.#process;
-  }
-
-  async start(): Promise<void> {
-    const persistence = this.#keeps ? ['yes', '--appendfsync', 'always'] : ['no'];
-    const fixed = ['--bind', '127.0.0.1', '--port', String(this.port), '--dir', this.#place.folder, '--save', ''];
-    this.#process = this.#place.processes.start('redis', ['redis-server', ...fixed, '--appendonly', ...persistence]);
-    await this.#process.ready('answers', async () => (await replyTo(this.port, 'PING')) === '+PONG');
-  }
-}
-
 function sessionSettings(application: Application): Settings {
   return {
     preset: application.preset,
@@ -302,19 +312,6 @@ function accepts(port: number): Promise<boolean> {
       resolve(true);
     });
     socket.once('error', () => resolve(false));
-  });
-}
-
-/** The first line that an inline Redis command is answered. */
-function replyTo(port: number, command: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(`${command}\r\n`));
-    socket.once('data', (data) => {
-      socket.destroy();
-      resolve(data.toString('latin1').split('\r\n')[0]!);
-    });
-    socket.once('error', reject);
-    socket.once('close', () => reject(new Error('closed')));
   });
 }
 

@@ -13,8 +13,9 @@ import type { TestContext } from 'node:test';
 import { applications } from './applications.ts';
 import type { Application, ApplicationName } from './applications.ts';
 import { Browser } from './cookie-jar.ts';
-import { DeployedGateway, DeployedPod, DeployedRedis } from './deployed-parts.ts';
+import { DeployedGateway, DeployedPod } from './deployed-parts.ts';
 import type { Settings } from './deployed-parts.ts';
+import { DeployedRedis } from './deployed-redis.ts';
 import { freePorts } from './free-port.ts';
 import { PodNetwork } from './pod-network.ts';
 import { Processes } from './processes.ts';
@@ -35,6 +36,8 @@ export interface DeploymentOptions {
   readonly redisKeeps?: boolean;
   /** Everybody reaches a pod, and each pod reaches Redis, through fault proxies of its own. */
   readonly faultProxies?: boolean;
+  /** Every pod's session directory is a file system of its own of this size; needs root. */
+  readonly diskBytes?: number;
   /** For each pod in turn: how far its clocks are ahead of the machine's. */
   readonly clockSkewsMs?: readonly number[];
   /** Sees all output of every Holdfast process as it comes. */
@@ -87,7 +90,14 @@ export class Deployment {
           ? new PodNetwork({ index, redisPort: this.redis.port, takePort: place.takePort })
           : undefined;
       const settings = options.sidecar ?? {};
-      return new DeployedPod(place, { ...shared, name, settings, network, clockSkewMs: options.clockSkewsMs?.[index] });
+      return new DeployedPod(place, {
+        ...shared,
+        name,
+        settings,
+        network,
+        clockSkewMs: options.clockSkewsMs?.[index],
+        diskBytes: options.diskBytes,
+      });
     });
     this.gateways = Array.from({ length: options.gateways ?? 1 }, (_, index) => {
       const pods = this.pods.map((pod) => `${pod.name}=${pod.address}`);
@@ -122,7 +132,7 @@ export class Deployment {
   async close(): Promise<void> {
     await Promise.all(this.#browsers.map((browser) => browser.close()));
     await this.#processes.close();
-    await Promise.all(this.pods.flatMap(({ network }) => (network === undefined ? [] : [network.close()])));
+    await Promise.all(this.pods.map((pod) => pod.close()));
     await rm(this.#folder, { recursive: true, force: true });
   }
 

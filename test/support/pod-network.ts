@@ -43,6 +43,11 @@ export class PodNetwork {
     await Promise.all(wires.map((wire) => this.proxy(wire).set(fault)));
   }
 
+  /** A sidecar that does not run refuses connections; its proxies would accept them. */
+  async listens(does: boolean): Promise<void> {
+    if (this.#proxies.size > 0) await this.set({ kind: does ? 'pass' : 'refuse' }, 'data', 'peer');
+  }
+
   proxy(wire: Wire): FaultProxy {
     const proxy = this.#proxies.get(wire);
     if (proxy === undefined) throw new Error(`the proxy of ${this.host} to ${wire} does not run yet`);
@@ -50,6 +55,8 @@ export class PodNetwork {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.close()));
+    const proxies = [...this.#proxies.values()];
+    this.#proxies.clear();
+    await Promise.all(proxies.map((proxy) => proxy.close()));
   }
 }

@@ -74,6 +74,8 @@ export class VirtualUser {
   readonly #browser: Browser;
   /** The last acknowledged number. */
   #last = 0;
+  /** The highest acknowledged number of this session. */
+  #highest = 0;
   /** Requests since then that may have counted. */
   #unknown = 0;
   /** A login or logout is unknown: its cookie was lost on the way, so the session may rightly be gone. */
@@ -174,7 +176,7 @@ export class VirtualUser {
       .flatMap((answer) => (answer.kind === 'text' ? [numberOf(answer.text)] : []))
       .sort((a, b) => a - b);
     const highest = before + this.#unknown + 2;
-    const gone = this.#mayBeGone && numbers.every((number) => number <= 2);
+    const gone = this.#mayBeGone && numbers.every((number) => number <= 2 + this.#unknown);
     for (const number of numbers) if (!gone) this.#inRange('/inc in a pair', number, { from: before + 1, to: highest });
     if (this.#options.application.locks && numbers.length === 2 && numbers[0] === numbers[1]) {
       this.#violation('lost-write', `both of a pair were answered ${numbers[0]!}, though the application locks`);
@@ -247,6 +249,7 @@ export class VirtualUser {
 
   #forgetNumber(): void {
     this.#last = 0;
+    this.#highest = 0;
     this.#unknown = 0;
     this.#mayBeGone = false;
     this.#id = undefined;
@@ -275,11 +278,13 @@ export class VirtualUser {
     const words = `${path} answered ${number}, expected ${from}${to > from ? ` to ${to}` : ''}`;
     if (!Number.isSafeInteger(number)) this.#violation('garbage', words);
     else if (number === 1) this.#violation('reset', words);
-    else this.#violation(number < from ? 'lost-write' : 'foreign', words);
+    // A session that fell back and jumps forward again is the user's own, on another pod.
+    else this.#violation(number <= this.#highest + this.#unknown ? 'lost-write' : 'foreign', words);
   }
 
   #settle(number: number, unknown: number): void {
     this.#last = Number.isSafeInteger(number) ? number : this.#last;
+    this.#highest = Math.max(this.#highest, this.#last);
     this.#unknown = unknown;
     this.#mayBeGone = false;
   }
