@@ -71,6 +71,8 @@ export class GatewayRole implements Role {
 
 const leave: Verdict = { kind: 'leave' };
 const noPin: PinReading = { kind: 'none' };
+/** What a sidecar answers whose pod is well and busy, with this session or with all. */
+const keepsItsSessions = ['overloaded', 'turn-timeout'] as const;
 
 class GatewayPlan implements Plan {
   readonly cookie: string | null | undefined;
@@ -189,9 +191,8 @@ class GatewayPlan implements Plan {
 
   #following(choice: PodChoice, failure: AttemptFailure | undefined): Step {
     // A full pod keeps its sessions (rules 27): moving them would cost more than the wait.
-    if (this.#session !== undefined && failure?.unsent?.startsWith('overloaded') === true) {
-      return { kind: 'refuse', reason: 'overloaded' };
-    }
+    const full = keepsItsSessions.find((reason) => failure?.unsent?.startsWith(reason));
+    if (this.#session !== undefined && full !== undefined) return { kind: 'refuse', reason: full };
     const pod = this.#pick?.pod;
     if (pod !== undefined) {
       pod.load.inFlight--;
