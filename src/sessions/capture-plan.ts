@@ -115,6 +115,10 @@ function planFirst(file: FileState, facts: CaptureFacts): CapturePlan {
       return content === undefined && !facts.died ? { do: 'refuse', reason: 'session-unreadable' } : { do: 'nothing' };
     }
     case 'absent':
+      // The application gave the client an id and could not write what belongs to it (rule 18).
+      return facts.issued && facts.room() === 'none'
+        ? { do: 'refuse', reason: 'session-unreadable' }
+        : { do: 'nothing' };
     case 'unchanged':
       return { do: 'nothing' };
     case 'locked':

@@ -73,6 +73,13 @@ test('without a record: only what the application wrote makes one', () => {
   assert.equal(planned(unrecorded, empty), 'refuse session-unreadable');
 });
 
+test('without a record: an id that was issued and could not be written on a full disk is no success', () => {
+  const full: CaptureFacts = { ...facts, room: () => 'none' };
+  assert.equal(planned(unrecorded, absent, { ...full, issued: true }), 'refuse session-unreadable');
+  assert.equal(planned(unrecorded, absent, full), 'nothing');
+  assert.equal(planned(unrecorded, absent, { ...facts, issued: true }), 'nothing');
+});
+
 test('what can not be read is refused, whoever owns it', () => {
   for (const state of [owned('d'), unrecorded]) {
     assert.equal(planned(state, locked), 'refuse lock-timeout');
