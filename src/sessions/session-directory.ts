@@ -156,7 +156,7 @@ export class SessionDirectory {
 
   /** The session that a name in the directory belongs to; undefined: none, or names alone do not tell (PHP's levels). */
   sessionNamed(fileName: string): SessionId | undefined {
-    return this.#depth === 0 ? sessionOf(this.#options.preset, fileName) : undefined;
+    return this.#depth === 0 ? sessionOf(this.#options.preset, fileName, this.#options) : undefined;
   }
 
   /** Whether a file of this age is so young that the framework's clean-up does not remove it. */
@@ -230,9 +230,9 @@ export class SessionDirectory {
       if (place === undefined && this.#isThere()) return { kind: 'absent' };
       if (place === undefined) throw new HoldfastError('directory-unusable', `${this.path} is gone.`);
       try {
-        const locks = !this.rules.writesByRename;
+        const { guard } = this.rules;
         const bytesMax = this.#options.maxBytes;
-        const state = tryRead({ path: place.path, bytesMax, locks, known, seen: this.#seen });
+        const state = tryRead({ path: place.path, bytesMax, guard, known, seen: this.#seen });
         if (state?.kind !== 'absent' || this.#isThere()) return state;
       } finally {
         closePlace(place);
@@ -255,7 +255,7 @@ export class SessionDirectory {
           ...this.#newFile(),
           workshop: this.#workshop,
         };
-        return this.rules.writesByRename ? replaceByRename(place.path, placement) : tryPlace(place.path, placement);
+        return this.rules.guard === 'lock' ? tryPlace(place.path, placement) : replaceByRename(place.path, placement);
       } finally {
         closePlace(place);
       }

@@ -9,7 +9,7 @@
  * - A complete answer is not a saved session: plain PHP writes its file after its output, under the exclusive lock
  *   that it has held since session_start(). Only under a shared lock is the file known to be whole.
  * - A file that may be open is never renamed over: PHP would go on writing to the dead inode. Content goes into absence
- *   by link(), or into the same inode under the exclusive lock. Frameworks that write by rename get a rename: their
+ *   by link(), or into the same inode under the exclusive lock. Frameworks that lock nothing get a rename: their
  *   readers take no lock, and session-file-store deletes a session that it reads half-written.
  *
  * Must not know ids, directories, presets' names or the store.
@@ -30,9 +30,10 @@ import {
 } from 'node:fs';
 
 import { HoldfastError } from '../base/errors.ts';
-import { tryLock } from './file-lock.ts';
+import { tryLock, tryReadLease } from './file-lock.ts';
 import { digestOf, type FileStamp, type FileState, isUnchanged, mtimeMsOf, sameFile, stampOf } from './file-state.ts';
 import { errorCode, type PrivateDirectory, removeFile, writeWhole } from './private-directory.ts';
+import type { FileRules } from './session-name.ts';
 
 /** No symbolic links; O_NONBLOCK because opening a FIFO that someone planted would wait for its writer. */
 const openFlags = constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
@@ -40,8 +41,8 @@ const openFlags = constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCT
 export interface ReadAsk {
   readonly path: string;
   readonly bytesMax: number;
-  /** Read under a shared lock; else only the file's times and inode prove that it is whole. */
-  readonly locks: boolean;
+  /** FileRules.guard. Whatever it is, the file's times and inode have to be the same before and after. */
+  readonly guard: FileRules['guard'];
   readonly known: FileStamp | undefined;
   /** Called with what a regular file of the application looks like. */
   readonly seen?: (stats: BigIntStats) => void;
@@ -57,7 +58,7 @@ export function tryRead(ask: ReadAsk): FileState | undefined {
     return errorCode(error) === 'ENOENT' ? { kind: 'absent' } : unusable(errorCode(error));
   }
   try {
-    if (ask.locks && !tryLock(fd, 'shared')) return undefined;
+    if (!isWhole(fd, ask.guard)) return undefined;
     const before = fstatSync(fd, { bigint: true });
     if (!before.isFile()) return unusable('it is no regular file');
     ask.seen?.(before);
@@ -66,6 +67,18 @@ export function tryRead(ask: ReadAsk): FileState | undefined {
     return error instanceof HoldfastError ? { kind: 'unusable', error } : unusable(errorCode(error));
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Whether nobody is writing the file, nor begins to before it is closed. */
+function isWhole(fd: number, guard: FileRules['guard']): boolean {
+  switch (guard) {
+    case 'lock':
+      return tryLock(fd, 'shared');
+    case 'no-writer':
+      return tryReadLease(fd);
+    case 'rename':
+      return true;
   }
 }
 
@@ -124,7 +137,10 @@ export function tryPlace(path: string, placement: Placement): 'written' | 'same'
   });
 }
 
-/** The same for frameworks that write by rename and lock nothing: always a new inode, never a half-written file. */
+/**
+ * The same for frameworks that lock nothing: always a new inode, never a half-written file. Those that write in place
+ * have it open only within a request, and none runs now (protocol rule 13).
+ */
 export function replaceByRename(path: string, placement: Placement): 'written' | 'same' {
   return placing(() => {
     const fd = openExisting(path);

@@ -25,10 +25,12 @@ export interface FileRules {
   readonly zeroBytesIsASession: boolean;
   /** The framework may write after its output has left: a complete answer does not tell that the file is written. */
   readonly savedAfterOutput: boolean;
-  /** The framework holds flock(2) while it writes: the lock proves that the file is whole. */
-  readonly lockedByApplication: boolean;
-  /** The framework writes a temporary file and renames it: the file is always whole, each time a new inode. */
-  readonly writesByRename: boolean;
+  /**
+   * What tells that the file is whole. 'lock': the framework holds flock(2) while it writes, in place. 'rename': it
+   * writes a temporary file and renames it, so the file always is. 'no-writer': it has the file open for writing only
+   * while it writes it, in place.
+   */
+  readonly guard: 'lock' | 'rename' | 'no-writer';
   /** Permission bits that the framework itself gives a new file. */
   readonly mode: number;
   /** Our own directory in the session directory, by a name that the framework's clean-up passes over. */
@@ -55,20 +57,18 @@ const phpNaming: FileNaming = {
   suffix: '',
   zeroBytesIsASession: true,
   savedAfterOutput: true,
-  lockedByApplication: true,
-  writesByRename: false,
+  guard: 'lock',
   mode: 0o600,
   privateName,
 };
 
-/** A temporary file and a rename: always whole, without a lock; zero bytes are nothing. */
+/** A temporary file and a rename, no lock; zero bytes are nothing. */
 const renamedFile = {
   prefix: '',
   suffix: '',
   zeroBytesIsASession: false,
   savedAfterOutput: false,
-  lockedByApplication: false,
-  writesByRename: true,
+  guard: 'rename',
   mode: 0o600,
   privateName,
 } as const;
@@ -80,8 +80,7 @@ const namings: Readonly<Record<Preset, FileNaming>> = {
     suffix: '',
     zeroBytesIsASession: false,
     savedAfterOutput: false,
-    lockedByApplication: true,
-    writesByRename: false,
+    guard: 'lock',
     mode: 0o644,
     privateName,
   },
@@ -99,15 +98,15 @@ const namings: Readonly<Record<Preset, FileNaming>> = {
   // but those that end like its own temporary files.
   flask: { ...renamedFile, shape: flaskShape, hashed: true, prefix: 'session:', privateName: '.holdfast.__wz_cache' },
   // FileStore: truncated and written in place, under a lock of its own process only; catalina.sh's umask is 0027.
-  jsessionid: { ...renamedFile, shape: jsessionidShape, suffix: '.session', writesByRename: false, mode: 0o640 },
+  jsessionid: { ...renamedFile, guard: 'no-writer', shape: jsessionidShape, suffix: '.session', mode: 0o640 },
+  // Unknown: read and written under a lock, whether the application takes it or not.
   plain: {
     shape: plainShape,
     prefix: '',
     suffix: '',
     zeroBytesIsASession: false,
     savedAfterOutput: false,
-    lockedByApplication: false,
-    writesByRename: false,
+    guard: 'lock',
     mode: 0o600,
     privateName,
   },

@@ -20,7 +20,6 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { systemClock } from '../../src/base/clock.ts';
 import type { FileStamp, FileState } from '../../src/sessions/file-state.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { until } from '../support/until.ts';
@@ -394,11 +393,4 @@ test('a full disk: nothing half-written at a session name, an error, and all wel
   rmSync(join(path, 'ballast'));
   assert.equal(directory.restore(another, content('z')), 'written');
   assert.equal(directory.restore(phpId, content('y')), 'written');
-});
-
-test('a preset without session files is refused by name', () => {
-  assert.throws(() => sessionDirectory('/tmp', { preset: 'django', clock: systemClock }), {
-    kind: 'bad-configuration',
-    message: /django/,
-  });
 });

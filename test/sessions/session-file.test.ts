@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
@@ -8,7 +8,8 @@ import { isUnchanged, stampOf } from '../../src/sessions/file-state.ts';
 import { PrivateDirectory } from '../../src/sessions/private-directory.ts';
 import { type Placement, tryPlace } from '../../src/sessions/session-file.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { laravelId, sessionDirectory, temporaryDirectory } from './session-sandbox.ts';
+import { nodeProgram, Processes } from '../support/processes.ts';
+import { laravelId, sessionDirectory, sessionId, temporaryDirectory } from './session-sandbox.ts';
 
 /** Opens the file and holds its lock as another process would: flock excludes by open file, not by process. */
 function held(t: TestContext, path: string, kind: 'shared' | 'exclusive'): { release(): void } {
@@ -136,4 +137,65 @@ test('a stamp that was taken within a tick of the last change proves nothing', (
   assert.equal(isUnchanged(stats, settled), true);
   utimesSync(file, 5, 5);
   assert.equal(isUnchanged(statSync(file, { bigint: true }), settled), false);
+});
+
+const tomcatId = sessionId('51AD11AEFC681BD7C2D627C34D742B72');
+
+test('a file that Tomcat has open for writing is not read before it is closed: not empty, not half', async (t) => {
+  const path = temporaryDirectory(t);
+  const clock = new ManualClock(Date.now());
+  const directory = sessionDirectory(path, { preset: 'jsessionid', clock, lockMs: 5000 });
+  const file = join(path, `${tomcatId}.session`);
+  writeFileSync(file, 'old');
+  const writer = openSync(file, 'w');
+  const reading = directory.read(tomcatId);
+  clock.advance(1000);
+  writeFileSync(writer, 'ne');
+  clock.advance(1000);
+  writeFileSync(writer, 'w');
+  closeSync(writer);
+  clock.advance(10);
+  const state = await reading;
+  assert.equal(state.kind === 'content' && state.bytes.toString(), 'new');
+});
+
+test('a writer that never closes its file ends a read at the bound', async (t) => {
+  const path = temporaryDirectory(t);
+  const clock = new ManualClock(Date.now());
+  const directory = sessionDirectory(path, { preset: 'jsessionid', clock, lockMs: 5000 });
+  const writer = openSync(join(path, `${tomcatId}.session`), 'w');
+  t.after(() => closeSync(writer));
+  const reading = directory.read(tomcatId);
+  clock.advance(5000);
+  assert.deepEqual(await reading, { kind: 'locked' });
+});
+
+test('of a file that another process writes in place, over and over, every read is whole', async (t) => {
+  const programs = new Processes();
+  t.after(() => programs.close());
+  const path = temporaryDirectory(t);
+  const directory = sessionDirectory(path, { preset: 'jsessionid', lockMs: 60_000 });
+  const file = join(path, `${tomcatId}.session`);
+  const code = `
+    const fs = require('node:fs');
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (let turn = 0; ; turn++) {
+      const half = Buffer.alloc(20000, String(turn % 10));
+      const fd = fs.openSync(process.argv[1], 'w');
+      fs.writeSync(fd, half);
+      fs.writeSync(fd, half);
+      fs.closeSync(fd);
+      Atomics.wait(pause, 0, 0, 1);
+    }`;
+  const writer = programs.start('writer', [nodeProgram, '-e', code, file]);
+  await writer.ready('has written', () => existsSync(file));
+  const seen = new Set<string>();
+  for (let turn = 0; turn < 200 || seen.size < 2; turn++) {
+    const state = await directory.read(tomcatId);
+    assert.ok(state.kind === 'content', state.kind);
+    const text = state.bytes.toString();
+    assert.equal(text, text[0]!.repeat(40_000));
+    seen.add(text[0]!);
+  }
+  assert.ok(writer.running);
 });

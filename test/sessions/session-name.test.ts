@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { presets, type Preset } from '../../src/affinity/session-codec.ts';
-import { fileNameOf, fileRules, parseSavePath, sessionOf } from '../../src/sessions/session-name.ts';
+import { type FileRules, fileNameOf, fileRules, parseSavePath, sessionOf } from '../../src/sessions/session-name.ts';
 import { expressId, laravelId, phpId, sessionId } from './session-sandbox.ts';
 
 const djangoId = sessionId('0123456789abcdefghijklmnopqrstuv');
@@ -101,9 +101,15 @@ test("CodeIgniter's files with matchIP are strangers", () => {
 });
 
 test('zero bytes are a session for PHP alone, and what is renamed into place needs no lock', () => {
-  const which = (rule: 'zeroBytesIsASession' | 'writesByRename') => presets.filter((preset) => fileRules(preset)[rule]);
-  assert.deepEqual(which('zeroBytesIsASession'), ['php', 'symfony', 'codeigniter']);
-  assert.deepEqual(which('writesByRename'), ['django', 'flask', 'express']);
+  const which = (holds: (rules: FileRules) => boolean) => presets.filter((preset) => holds(fileRules(preset)));
+  assert.deepEqual(
+    which((rules) => rules.zeroBytesIsASession),
+    ['php', 'symfony', 'codeigniter'],
+  );
+  assert.deepEqual(
+    which((rules) => rules.guard === 'rename'),
+    ['django', 'flask', 'express'],
+  );
 });
 
 test("Django's files are named after the cookie, as SESSION_COOKIE_NAME is", () => {
