@@ -12,7 +12,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Owner, TakenRecord } from '../store/contract.ts';
 import type { AdoptEnd } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
-import type { ReleaseAsk } from './peers.ts';
+import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { AdmitAsk } from './stay.ts';
 
@@ -27,12 +27,17 @@ interface OwnedRecord {
 interface PeerMemory {
   silentUntilMs: number;
   heardUntilMs: number;
+  /** Requests may be forwarded to it without another look. */
+  servesUntilMs: number;
+  looking: Promise<boolean> | undefined;
   /** The ask that decides for the others whether it lives. */
-  asking: Promise<unknown> | undefined;
+  asking: Promise<ReleaseAnswer | 'unreachable'> | undefined;
 }
 
 /** How long a peer's silence, or its answer, counts for its other sessions (rules 6). */
 const rememberedMs = 5000;
+/** How long it counts that an owner served: a request that is sent to a frozen one can't be taken back. */
+const servesMs = 1000;
 const peersMax = 1000;
 
 const again: AdoptEnd = { kind: 'again' };
@@ -81,7 +86,10 @@ export class Claim {
   async from(entry: SessionEntry, owned: OwnedRecord, ask: AdmitAsk): Promise<ClaimEnd> {
     const { counters } = this.#context;
     const forward: AdoptEnd = { kind: 'elsewhere', owner: owned.owner, epoch: owned.epoch };
-    if (!this.#wants(owned, ask)) return ask.hopped ? { kind: 'refused', reason: 'draining' } : forward;
+    if (!this.#wants(owned, ask)) {
+      if (ask.hopped) return { kind: 'refused', reason: 'draining' };
+      if (this.#context.goingAway || (await this.#serves(owned.owner))) return forward;
+    }
     const planned = ask.move !== undefined && ask.move !== 'gone';
     switch (await this.#ask(owned.owner, { name: entry.name, epoch: owned.epoch, planned })) {
       case 'released':
@@ -126,18 +134,34 @@ export class Claim {
     }
   }
 
+  /** Whether an owner is there to forward to: one look at a time decides for all its sessions. */
+  async #serves(owner: Owner): Promise<boolean> {
+    const peer = this.#peer(owner.uid);
+    if (peer.servesUntilMs > this.#context.nowMs()) return true;
+    if (peer.silentUntilMs > this.#context.nowMs()) return false;
+    peer.looking ??= this.#context.options.peers.serves(owner).then((serves) => {
+      peer.looking = undefined;
+      if (serves) peer.servesUntilMs = this.#context.nowMs() + servesMs;
+      return serves;
+    });
+    return peer.looking;
+  }
+
   /** Rules 6: where nothing is known of a peer, one ask finds out for all whether it is there. */
-  async #ask(owner: Owner, ask: ReleaseAsk): Promise<'released' | 'not-mine' | 'kept' | 'busy' | 'unreachable'> {
+  async #ask(owner: Owner, ask: ReleaseAsk): Promise<ReleaseAnswer | 'unreachable'> {
     const { peers, clock, timeouts } = this.#context.options;
     const peer = this.#peer(owner.uid);
     if (peer.silentUntilMs > this.#context.nowMs()) return 'unreachable';
-    if (peer.asking !== undefined && peer.heardUntilMs <= this.#context.nowMs()) {
-      await Promise.race([peer.asking, delay(clock, Math.min(timeouts.connectMs, timeouts.handoffMs / 2))]);
+    const first = peer.heardUntilMs <= this.#context.nowMs() ? peer.asking : undefined;
+    if (first !== undefined) {
+      await Promise.race([first, delay(clock, Math.min(timeouts.connectMs, timeouts.handoffMs / 2))]);
       if (peer.silentUntilMs > this.#context.nowMs()) return 'unreachable';
     }
     const asking = peers.ask(owner, ask);
     peer.asking ??= asking;
-    const answer = await asking;
+    // The first one's silence ends this wait too; its answer only says that the peer lives.
+    const silence = first?.then((answer) => (answer === 'unreachable' ? answer : asking)) ?? asking;
+    const answer = await Promise.race([asking, silence]);
     if (peer.asking === asking) peer.asking = undefined;
     if (answer === 'unreachable') peer.silentUntilMs = this.#context.nowMs() + rememberedMs;
     else peer.heardUntilMs = this.#context.nowMs() + rememberedMs;
@@ -147,7 +171,7 @@ export class Claim {
   #peer(uid: string): PeerMemory {
     let peer = this.#peers.get(uid);
     if (peer === undefined) {
-      peer = { silentUntilMs: 0, heardUntilMs: 0, asking: undefined };
+      peer = { silentUntilMs: 0, heardUntilMs: 0, servesUntilMs: 0, asking: undefined, looking: undefined };
       this.#peers.set(uid, peer);
     }
     return peer;

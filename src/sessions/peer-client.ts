@@ -6,10 +6,13 @@
  */
 
 import { Agent, request } from 'undici';
+import { parseAddress } from '../base/address.ts';
 import type { Secrets } from '../base/keyring.ts';
 import type { Timeouts } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Owner } from '../store/contract.ts';
+import { HelloSigner } from '../upstream/hello.ts';
+import { probe } from '../upstream/probe.ts';
 import { releaseField, releasePath, ReleaseSigner } from './peer-message.ts';
 import type { Peers, ReleaseAnswer, ReleaseAsk } from './peers.ts';
 
@@ -27,6 +30,7 @@ const closedCodes: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET'
 
 export class PeerClient implements Peers {
   readonly #signer: ReleaseSigner;
+  readonly #hello: HelloSigner;
   readonly #agent: Agent;
   readonly #handoffMs: number;
   readonly #log: Log;
@@ -34,6 +38,7 @@ export class PeerClient implements Peers {
   constructor(options: PeerClientOptions) {
     const { connectMs, handoffMs } = options.timeouts;
     this.#signer = new ReleaseSigner(options.secrets);
+    this.#hello = new HelloSigner(options.secrets);
     this.#handoffMs = handoffMs;
     this.#log = options.log;
     this.#agent = new Agent({
@@ -44,6 +49,14 @@ export class PeerClient implements Peers {
       bodyTimeout: handoffMs,
       maxResponseSize: answerBytesMax,
     });
+  }
+
+  async serves(owner: Owner): Promise<boolean> {
+    const address = parseAddress(owner.data);
+    if (address === undefined) return false;
+    const timeoutMs = this.#handoffMs / 4;
+    const result = await probe(address, { timeoutMs, signer: this.#hello, path: undefined });
+    return result.kind === 'passed' && result.hello?.uid === owner.uid;
   }
 
   async ask(owner: Owner, ask: ReleaseAsk): Promise<ReleaseAnswer | 'unreachable'> {

@@ -21,6 +21,11 @@ export type ReleaseAnswer =
   | 'busy';
 
 export interface Peers {
+  /**
+   * Whether requests can be forwarded to the owner: its sidecar answers at its data address, is the one that the
+   * record names, and has its application. Bounded by a quarter of timeouts.handoff. Never rejects.
+   */
+  serves(owner: Owner): Promise<boolean>;
   /** Bounded by timeouts.handoff. 'unreachable': refused, silent, or no answer of ours. Never rejects. */
   ask(owner: Owner, ask: ReleaseAsk): Promise<ReleaseAnswer | 'unreachable'>;
 }

@@ -7,7 +7,7 @@
 
 import { connect } from 'node:net';
 
-import { request } from 'undici';
+import { Client } from 'undici';
 
 import { type Address, formatAddress } from '../base/address.ts';
 import { type Hello, helloField, type HelloSigner, helloTarget } from './hello.ts';
@@ -47,26 +47,43 @@ export async function probe(address: Address, options: ProbeOptions): Promise<Pr
 
 async function askHello(address: Address, signer: HelloSigner, timeoutMs: number): Promise<Hello> {
   const question = signer.question();
-  const answer = await request(`http://${formatAddress(address)}${helloTarget}`, {
-    headers: { [helloField]: question.value, 'user-agent': probeAgent, connection: 'close' },
-    signal: AbortSignal.timeout(timeoutMs),
+  return within(timeoutMs, address, async (client) => {
+    const headers = { [helloField]: question.value, 'user-agent': probeAgent };
+    const answer = await client.request({ method: 'GET', path: helloTarget, headers });
+    const value = answer.headers[helloField];
+    const body = await readBounded(answer.body);
+    const hello = typeof value === 'string' ? signer.read(question.nonce, { body, value }) : undefined;
+    if (hello === undefined)
+      throw new Error(`status ${answer.statusCode} without a signed hello: no sidecar, or another store.key`);
+    return hello;
   });
-  const value = answer.headers[helloField];
-  const body = await readBounded(answer.body);
-  const hello = typeof value === 'string' ? signer.read(question.nonce, { body, value }) : undefined;
-  if (hello === undefined)
-    throw new Error(`status ${answer.statusCode} without a signed hello: no sidecar, or another store.key`);
-  return hello;
 }
 
 async function askPath(address: Address, path: string, timeoutMs: number): Promise<void> {
-  const answer = await request(`http://${formatAddress(address)}${path}`, {
-    headers: { 'user-agent': probeAgent, connection: 'close' },
-    signal: AbortSignal.timeout(timeoutMs),
+  await within(timeoutMs, address, async (client) => {
+    const answer = await client.request({ method: 'GET', path, headers: { 'user-agent': probeAgent } });
+    answer.body.on('error', () => undefined);
+    if (answer.statusCode >= 400) throw new Error(`${path} answers ${answer.statusCode}`);
   });
-  answer.body.on('error', () => undefined);
-  answer.body.destroy();
-  if (answer.statusCode >= 400) throw new Error(`${path} answers ${answer.statusCode}`);
+}
+
+/**
+ * One exchange on a connection of its own, which ends with it. An AbortSignal would not do: undici minds it only once
+ * it is connected, and a black hole never connects.
+ */
+async function within<Result>(
+  timeoutMs: number,
+  address: Address,
+  exchange: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new Client(`http://${formatAddress(address)}`, { pipelining: 0 });
+  const timer = setTimeout(() => void client.destroy(new Error(`timeout: no answer in ${timeoutMs} ms`)), timeoutMs);
+  try {
+    return await exchange(client);
+  } finally {
+    clearTimeout(timer);
+    void client.destroy();
+  }
 }
 
 function askConnection(address: Address, timeoutMs: number): Promise<void> {

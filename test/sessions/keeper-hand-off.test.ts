@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import type { SessionId } from '../../src/affinity/session-codec.ts';
 import { until } from '../support/until.ts';
-import { freshSession, type Pod, Pods, refusedPut } from './keeper-pods.ts';
+import { freshSession, type Pod, Pods, refusedPut, timeouts } from './keeper-pods.ts';
 
 const moved = { move: 'draining' } as const;
 
@@ -63,6 +63,39 @@ test('an owner whose data address is dead is asked, and forced when it does not 
   assert.equal(await q.turnedAway(session), 'elsewhere p');
   assert.equal(await q.count(session, await dead(pods, session)), 2);
   assert.equal(q.keeper.counters.forced, 1);
+});
+
+test('before a request is forwarded it is known that the owner serves; it is looked at once a second at most', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const sessions = Array.from({ length: 20 }, freshSession);
+  for (const session of sessions) await p.create(session);
+  const ends = await Promise.all(sessions.map((session) => q.turnedAway(session)));
+  assert.deepEqual(new Set(ends), new Set(['elsewhere p']));
+  assert.ok(q.looked < sessions.length / 2, `looked ${q.looked} times`);
+});
+
+test('an owner that can not be forwarded to gives the session up', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  p.serves = false;
+  assert.equal(await q.count(session), 2);
+  assert.deepEqual([p.keeper.counters.handoffsOut, q.keeper.counters.forced], [1, 0]);
+});
+
+test('a frozen owner: the silence that meets the first question ends the wait of all the others', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q', { timeouts: { ...timeouts, handoffMs: 3_600_000 } })];
+  const sessions = Array.from({ length: 5 }, freshSession);
+  for (const session of sessions) await p.create(session);
+  p.kill();
+  const first = q.freeze();
+  const counted = sessions.map((session) => q.count(session, { move: 'gone' }));
+  await until('each has asked for itself', () => q.unanswered === sessions.length);
+  first.resolve('unreachable');
+  assert.deepEqual(await Promise.all(counted), [2, 2, 2, 2, 2]);
 });
 
 test('a peer that did not answer is not asked again for its other sessions', async (t) => {

@@ -70,11 +70,16 @@ export class Pods {
   /** How keepers ask each other here: directly, unless the line or the pod is cut. */
   peersOf(from: Pod): Peers {
     return {
+      serves: (owner: Owner) => {
+        const pod = this.#pods.get(owner.uid);
+        from.looked++;
+        return Promise.resolve(pod !== undefined && pod.serves);
+      },
       ask: async (owner: Owner, ask: ReleaseAsk) => {
         const pod = this.#pods.get(owner.uid);
         if (pod === undefined || !pod.reachable || !from.reachable) {
           from.unanswered++;
-          return 'unreachable';
+          return from.silence(from.unanswered);
         }
         from.asked.push(ask);
         return pod.keeper.releaseAsked(ask);
@@ -103,11 +108,16 @@ export class Pod {
   readonly asked: ReleaseAsk[] = [];
   /** How many of its questions came to nothing. */
   unanswered = 0;
+  /** How often it looked whether an owner serves. */
+  looked = 0;
   /** False: neither asks nor answers other keepers. */
   reachable = true;
+  /** What others see at its data address. */
+  serves = true;
   line: FaultyStore;
   health!: WatchedStore;
   keeper!: Keeper;
+  #frozen: PromiseWithResolvers<'unreachable'> | undefined;
   readonly #pods: Pods;
   readonly #clock: Clock;
   readonly #options: PodOptions;
@@ -172,6 +182,18 @@ export class Pod {
     this.line.cut = true;
     this.health.connectionChanged(false);
     void this.health.close();
+  }
+
+  /** From now on questions that nobody hears are not refused, they stay without an answer: the first one's is given. */
+  freeze(): PromiseWithResolvers<'unreachable'> {
+    this.#frozen = Promise.withResolvers<'unreachable'>();
+    return this.#frozen;
+  }
+
+  /** What becomes of the n-th question that nobody hears. */
+  silence(n: number): Promise<'unreachable'> {
+    if (this.#frozen === undefined) return Promise.resolve('unreachable');
+    return n === 1 ? this.#frozen.promise : new Promise(() => undefined);
   }
 
   /** A new keeper on the same directory. */

@@ -1,7 +1,7 @@
 /** Keepers asking each other over real sockets. */
 
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
+import { createServer as createHttpServer, request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 
@@ -12,6 +12,8 @@ import { releaseField, ReleaseSigner } from '../../src/sessions/peer-message.ts'
 import { PeerServer } from '../../src/sessions/peer-server.ts';
 import type { ReleaseAnswer, ReleaseAsk } from '../../src/sessions/peers.ts';
 import type { Owner, StoreName } from '../../src/store/contract.ts';
+import { type Hello, helloField, HelloSigner } from '../../src/upstream/hello.ts';
+import { blackHole } from '../support/black-hole.ts';
 import { freePort } from '../support/free-port.ts';
 
 const log = createLog({ level: 'silent' });
@@ -149,6 +151,12 @@ test('silence is no answer, after a bound', async (t) => {
   assert.equal(await client(t).ask(ownerAt(port), ask), 'unreachable');
 });
 
+test('a peer where not even a connection is made is no answer, and does not serve', async (t) => {
+  const port = await blackHole(t);
+  assert.equal(await client(t).ask(ownerAt(port), ask), 'unreachable');
+  assert.equal(await client(t).serves({ ...ownerAt(port), data: `127.0.0.1:${port}` }), false);
+});
+
 test('an answer that nobody of ours signed is no answer', async (t) => {
   const impostor = await peer(t, 'released', [Buffer.from('another key of some length'), secrets[0]]);
   assert.equal(await client(t).ask(impostor.owner, ask), 'unreachable');
@@ -169,6 +177,42 @@ test('a question whose connection the peer closed as idle is asked again', async
   assert.equal(connections, 2);
   assert.equal(asked.heard.length, 1);
 });
+
+test('an owner serves that answers as the one it was known as, with its application', async (t) => {
+  const hello = { name: 'pod-p', uid: 'uid-p', application: 'up', store: 'down', draining: true } as const;
+  const asked = client(t);
+  const owner = async (says: Hello): Promise<Owner> => ({
+    ...ownerAt(1),
+    data: `127.0.0.1:${await sidecarSaying(t, says)}`,
+  });
+  assert.equal(await asked.serves(await owner(hello)), true, 'draining or without the store it serves what it has');
+  assert.equal(await asked.serves(await owner({ ...hello, uid: 'uid-q' })), false);
+  assert.equal(await asked.serves(await owner({ ...hello, application: 'down' })), false);
+  assert.equal(await asked.serves({ ...ownerAt(1), data: `127.0.0.1:${await freePort()}` }), false);
+  assert.equal(await asked.serves({ ...ownerAt(1), data: 'nonsense' }), false);
+});
+
+test('an owner that takes the connection and stays silent does not serve, after a bound', async (t) => {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => sockets.push(socket));
+  const port = await listening(server);
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  assert.equal(await client(t).serves({ ...ownerAt(1), data: `127.0.0.1:${port}` }), false);
+});
+
+/** The port of what answers a signed hello like this. */
+async function sidecarSaying(t: TestContext, says: Hello): Promise<number> {
+  const signer = new HelloSigner(secrets);
+  const server = createHttpServer((request, response) => {
+    const answer = signer.answer(String(request.headers[helloField]), says);
+    response.setHeader(helloField, answer?.value ?? '').end(answer?.body);
+  });
+  t.after(() => server.close());
+  return listening(server);
+}
 
 function listening(server: Server): Promise<number> {
   return new Promise((resolve) => {
