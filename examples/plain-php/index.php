@@ -89,8 +89,12 @@ function page(): string
         HTML;
 }
 
-session_start();
 $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
+if ($path === '/late-start') {
+    // Work first, and the session when it is needed.
+    usleep(1000 * number('ms', 200, 60000));
+}
+session_start($path === '/peek' ? ['read_and_close' => true] : []);
 switch ($path) {
     case '/':
         answer(page(), 'Content-Type: text/html; charset=utf-8');
@@ -100,8 +104,10 @@ switch ($path) {
         redirect('/');
         break;
     case '/inc':
+    case '/late-start':
         answer((string) next_number());
         break;
+    case '/peek':
     case '/get':
         answer((string) ($_SESSION['count'] ?? 0));
         break;
@@ -142,6 +148,18 @@ switch ($path) {
     case '/late':
         $_SESSION['late'] = new SlowToSave(number('ms', 500, 60000));
         answer((string) next_number());
+        break;
+    case '/finish':
+        // The client has its answer, the session is still open: what comes now is saved when the script ends.
+        answer((string) next_number());
+        if (function_exists('fastcgi_finish_request')) {
+            fastcgi_finish_request();
+        }
+        usleep(1000 * number('ms', 300, 60000));
+        $_SESSION['finished'] = 1 + ($_SESSION['finished'] ?? 0);
+        break;
+    case '/finished':
+        answer((string) ($_SESSION['finished'] ?? 0));
         break;
     case '/stream':
         stream(next_number());

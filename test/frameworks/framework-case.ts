@@ -64,7 +64,7 @@ async function staysAndMoves({ t, deployment, user }: FrameworkUnderTest): Promi
     const { name } = await user.pod();
     for (let turn = 0; turn < 20; turn++) {
       if (turn % 4 === 0) await user.counts();
-      assert.equal((await user.pod()).name, name);
+      assert.equal((await user.pod()).name, name, `turn ${turn}`);
     }
   });
 

@@ -1,10 +1,17 @@
 /**
  * Free loopback ports for programs that can't choose their own. Another process may take a port between the answer
  * and its use; that is rare enough for tests, and a start that fails says which port it wanted.
+ *
+ * They lie below those that the kernel gives to connections that go out (32768 and up on Linux). A killed program's
+ * port would else be taken now and then by a connection to another one, and the program could not come back to it.
  */
 
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
+
+const lowest = 10_000;
+const highest = 32_000;
+const triesMax = 1_000;
 
 /** One free TCP port on 127.0.0.1. */
 export async function freePort(): Promise<number> {
@@ -20,10 +27,18 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
-function listen(): Promise<Server> {
-  return new Promise((resolve, reject) => {
+async function listen(): Promise<Server> {
+  for (let tries = 0; tries < triesMax; tries++) {
+    const server = await tryPort(lowest + Math.floor(Math.random() * (highest - lowest)));
+    if (server !== undefined) return server;
+  }
+  throw new Error(`no free port from ${lowest} to ${highest} in ${triesMax} tries`);
+}
+
+function tryPort(port: number): Promise<Server | undefined> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve(server));
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => resolve(server));
   });
 }

@@ -16,6 +16,7 @@ const packages: Readonly<Record<string, string>> = {
   'redis-server': 'redis-server',
   'redis-cli': 'redis-tools',
   nginx: 'nginx-light',
+  apache2: 'libapache2-mod-php',
   haproxy: 'haproxy',
   wrk: 'wrk',
   python3: 'python3-venv',
