@@ -126,7 +126,8 @@ export class ExchangeStay implements Stay, ExchangeTicks {
     const created = await this.#look(this.#issued(change), { ...cause, issued: true });
     if (this.#entry === undefined) return created;
     if (created.kind === 'refuse') {
-      await this.#look(this.#entry, cause);
+      // The client keeps the old id: where the application has removed its file the stored copy comes back (rule 17).
+      await this.#look(this.#entry, { ...cause, died: true });
       return created;
     }
     const old = await this.#look(this.#entry, cause);

@@ -237,6 +237,23 @@ test('more unsynced sessions than can be remembered are found by their notes', a
   });
 });
 
+test('serve: beyond limits.unsynced an answer that nothing remembers does not leave, one with a note does', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { limits: { adopts: 256, unsynced: 1 } });
+  const [noted, first, second] = [freshSession(), freshSession(), freshSession()];
+  await p.create(noted);
+  p.cut();
+  assert.equal(await p.count(first), 1);
+  const stay = await p.enter(second);
+  p.increment(second);
+  assert.deepEqual(await stay.settle(), { kind: 'refuse', reason: 'store-timeout' });
+  assert.equal(p.keeper.counters.unsyncedFull, 1);
+  assert.equal(await p.count(noted), 2);
+  await p.mend();
+  await until('all are stored', async () => (await pods.ownerOf(first)) === 'p' && p.keeper.sizes.unsynced === 0);
+  await until('also what only its note remembered', async () => ((await pods.record(noted))?.version ?? 0) >= 2);
+});
+
 test('an answer is held no longer than the longest hold, whatever the store says about itself', async (t) => {
   const pods = new Pods(t);
   const p = await pods.add('p');
