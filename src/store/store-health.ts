@@ -49,6 +49,8 @@ export class WatchedStore implements Store, StoreHealth {
   readonly #inner: Store;
   readonly #clock: Clock;
   readonly #listeners = new Set<(state: StoreState) => void>();
+  /** How each call under way is given up; bounded by the calls that are made. */
+  readonly #waiting = new Set<(error: Error) => void>();
   readonly #started = Promise.withResolvers<'up' | 'down'>();
   readonly #startDeadline: Timer;
   #state: StoreState = 'starting';
@@ -153,18 +155,23 @@ export class WatchedStore implements Store, StoreHealth {
     return Promise.reject(this.#why ?? new HoldfastError('store-unavailable', 'The store is down.'));
   }
 
-  /** Passes a call's end on, and counts it. */
+  /** Passes a call's end on, and counts it. Nobody waits for a call longer than until the store is down. */
   #heard<Result>(call: Promise<Result>): Promise<Result> {
-    return call.then(
-      (result) => {
-        this.#failures = 0;
-        return result;
-      },
-      (error: unknown) => {
-        this.#failed(error);
-        throw error;
-      },
-    );
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      call.then(
+        (result) => {
+          this.#waiting.delete(reject);
+          this.#failures = 0;
+          resolve(result);
+        },
+        (error: unknown) => {
+          // What was given up with the rest says nothing about the store that is back by now.
+          if (this.#waiting.delete(reject)) this.#failed(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      );
+    });
   }
 
   #failed(error: unknown): void {
@@ -185,6 +192,14 @@ export class WatchedStore implements Store, StoreHealth {
     if (state === 'up') this.#why = undefined;
     else if (!this.#closed) this.#pingSoon();
     for (const listener of this.#listeners) listener(state);
+    if (state === 'down') this.#giveUpWaiting();
+  }
+
+  /** Calls under way have no answer yet, and now nobody waits for one: unknown, as after their own bound. */
+  #giveUpWaiting(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const giveUp of waiting) giveUp(this.#why ?? new HoldfastError('store-unavailable', 'The store is down.'));
   }
 
   /** One ping at a time. In 'starting' and 'down' the next one follows; while up, calls tell enough. */

@@ -73,3 +73,20 @@ test('without Redis at the start a gateway is ready, and says that it is degrade
   await deployment.redis.start();
   await until('no longer', async () => (await gateway.probe('/readyz')).text === 'ready: ready\n');
 });
+
+test('a drain and a SIGTERM with Redis away end in time with 0, say what is not stored, and lose nothing that stays on disk', async (t) => {
+  const deployment = await deployed(t, 1);
+  const { sidecar } = deployment.pods[0]!;
+  const browser = deployment.browser();
+  assert.equal(await browser.number('/inc'), 1);
+  await deployment.redis.process.kill('SIGKILL');
+  await until('noticed', async () => (await sidecar.probe('/readyz')).text.includes('degraded'));
+  assert.equal(await browser.number('/inc'), 2);
+  assert.equal((await sidecar.command('drain')).code, 0);
+  assert.deepEqual(await sidecar.process.kill('SIGTERM'), { code: 0, signal: null });
+  const said = sidecar.process.logLines.find(({ msg }) => msg === 'ended with sessions that are not stored');
+  assert.equal(said?.['unsynced'], 1);
+  await deployment.redis.start();
+  await sidecar.start();
+  assert.equal(await browser.number('/inc'), 3);
+});

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { until } from '../support/until.ts';
-import { freshSession, type Pod, Pods, refusedPut } from './keeper-pods.ts';
+import { freshSession, type Pod, Pods, refusedPut, timeouts } from './keeper-pods.ts';
 
 test('serve: a session that is here goes on, is counted, and is stored when the store is back', async (t) => {
   const pods = new Pods(t);
@@ -45,6 +45,24 @@ test('serve: an answer that is held when the store goes down leaves', async (t) 
   p.cut();
   assert.deepEqual(await settled, { kind: 'leave' });
   assert.equal(p.keeper.counters.unsynced, 1);
+});
+
+test('serve: held answers leave at the moment at which a silent store counts as down, not at their own bound', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p', { timeouts: { ...timeouts, syncMs: 3_600_000 } });
+  const sessions = [freshSession(), freshSession()];
+  for (const session of sessions) await p.create(session);
+  const stays = await Promise.all(sessions.map((session) => p.enter(session)));
+  const held = sessions.map(() => p.line.next('put', 'held'));
+  const verdicts = stays.map((stay, index) => {
+    p.increment(sessions[index]!);
+    return Promise.resolve(stay.settle());
+  });
+  await Promise.all(held.map(({ met }) => met));
+  p.line.cut = true;
+  for (let call = 0; call < 3; call++) await assert.rejects(p.health.ownerOf(pods.names.of(sessions[0]!)));
+  assert.deepEqual(await Promise.all(verdicts), [{ kind: 'leave' }, { kind: 'leave' }]);
+  assert.equal(p.keeper.counters.unsynced, 2);
 });
 
 test('refuse: an answer that the store does not confirm does not leave', async (t) => {

@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { type TestContext, test } from 'node:test';
 
 import { createLog } from '../../src/base/log.ts';
-import type { Secrets } from '../../src/base/keyring.ts';
+import { type Secrets, Signer } from '../../src/base/keyring.ts';
 import { PeerClient } from '../../src/sessions/peer-client.ts';
 import { releaseField, ReleaseSigner } from '../../src/sessions/peer-message.ts';
 import { PeerServer } from '../../src/sessions/peer-server.ts';
@@ -108,6 +108,31 @@ test('a question whose parts were changed is 401', async (t) => {
   assert.equal(await post(port, { [releaseField]: value.replace('planned', 'now') }), 401);
   assert.equal(await post(port, { [releaseField]: value.replace(String(ask.epoch), String(ask.epoch + 1)) }), 401);
   assert.deepEqual(heard, []);
+});
+
+test('a signature for another session or another purpose is 401', async (t) => {
+  const { port, heard } = await peer(t);
+  const { value } = new ReleaseSigner(secrets).ask('uid-p', ask);
+  assert.equal(await post(port, { [releaseField]: value.replace(name, 'm'.repeat(32)) }), 401);
+  const [, , , nonce] = value.split(';');
+  const parts = ['ask', 'uid-p', ask.name, String(ask.epoch), 'true', nonce!];
+  for (const purpose of ['hello', 'gateway', 'move', 'hop'] as const) {
+    const signature = new Signer(secrets, purpose).sign(parts);
+    assert.equal(await post(port, { [releaseField]: [...value.split(';').slice(0, 4), signature].join(';') }), 401);
+  }
+  const right = new Signer(secrets, 'release').sign(parts);
+  assert.equal(await post(port, { [releaseField]: [...value.split(';').slice(0, 4), right].join(';') }), 200);
+  assert.equal(heard.length, 1);
+});
+
+test('an answer to one question is none to another', async (t) => {
+  const signer = new ReleaseSigner(secrets);
+  const first = signer.ask('uid-p', ask).signed;
+  const signature = signer.signAnswer('uid-p', first, 'not-mine');
+  const line = createHttpServer((_request, response) => response.setHeader(releaseField, signature).end('not-mine'));
+  t.after(() => line.close());
+  assert.equal(signer.verifyAnswer('uid-p', first, { text: 'not-mine', signature }), 'not-mine');
+  assert.equal(await client(t).ask(ownerAt(await listening(line)), ask), 'unreachable', 'the nonce is another');
 });
 
 test('a question with a body, or of another path, is refused', async (t) => {

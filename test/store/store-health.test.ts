@@ -17,6 +17,13 @@ const unavailable = { kind: 'store-unavailable' };
 class FailingStore extends MemoryStore {
   failing = false;
   pings = 0;
+  /** A confirm ends with it. */
+  silence: Promise<undefined> | undefined;
+
+  override async confirm(...args: Parameters<MemoryStore['confirm']>): ReturnType<MemoryStore['confirm']> {
+    await this.silence;
+    return super.confirm(...args);
+  }
 
   override ping(): Promise<number> {
     this.pings++;
@@ -93,6 +100,26 @@ test('two failures in a row are not an outage, three are', async () => {
   assert.equal(watched.state, 'up');
   await assert.rejects(watched.ownerOf(name), unavailable);
   assert.equal(watched.state, 'down');
+});
+
+test('what waits for an answer when the store goes down waits no longer, and its late end counts for nothing', async () => {
+  const { inner, watched } = setUp();
+  await watched.started();
+  const never = Promise.withResolvers<undefined>();
+  inner.silence = never.promise;
+  const held = watched.confirm(freshName(), { epoch: 1, uid: 'p' }, undefined);
+  inner.failing = true;
+  for (let call = 0; call < 3; call++) await assert.rejects(watched.ownerOf(freshName()), unavailable);
+  await assert.rejects(held, unavailable);
+  inner.failing = false;
+  watched.connectionChanged(true);
+  await settled();
+  assert.equal(watched.state, 'up');
+  inner.failing = true;
+  for (let call = 0; call < 2; call++) await assert.rejects(watched.ownerOf(freshName()), unavailable);
+  never.reject(new HoldfastError('store-unavailable', 'Late.'));
+  await settled();
+  assert.equal(watched.state, 'up', 'two failures are not an outage');
 });
 
 test('while down nothing reaches the store but one ping every 250 ms, and its success ends it', async () => {
