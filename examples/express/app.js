@@ -24,7 +24,8 @@ app.use(
       retries: 0,
       logFn: () => undefined,
     }),
-    secret,
+    // Several in rotation, with commas between: the first signs, all verify.
+    secret: secret.split(','),
     resave: false,
     saveUninitialized: false,
     cookie: { httpOnly: true, sameSite: 'lax', maxAge: 7_200_000 },

@@ -8,7 +8,8 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 
 /** Each purpose has a key of its own, so that a signature for one never serves for another. */
-export type KeyPurpose = 'pin' | 'seal' | 'name' | 'gateway' | 'move' | 'hop' | 'release' | 'hello' | 'log';
+export type KeyPurpose =
+  'pin' | 'seal' | 'name' | 'gateway' | 'move' | 'hop' | 'release' | 'hello' | 'log' | 'fingerprint';
 
 /** Secrets in rotation: the first signs and seals, all verify and open. Never empty. */
 export type Secrets = readonly [Buffer, ...Buffer[]];
@@ -27,6 +28,15 @@ export function parseSecret(text: string): Buffer | undefined {
 /** A 32-byte key for one purpose (HKDF-SHA256, RFC 5869). */
 export function deriveKey(secret: Buffer, purpose: KeyPurpose): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, 'holdfast', `holdfast/v1/${purpose}`, 32));
+}
+
+/**
+ * 8 hexadecimal digits by which people and processes compare keys; `scope` for what is used in one. They lead to no key
+ * that is as random as it should be.
+ */
+export function keyFingerprint(secret: Buffer, scope = ''): string {
+  const key = deriveKey(secret, 'fingerprint');
+  return createHmac('sha256', key).update(scope).digest('hex').slice(0, 8);
 }
 
 /** HMAC-SHA256 with keys in rotation, over parts whose lengths are covered too. */

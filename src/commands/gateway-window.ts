@@ -26,6 +26,8 @@ export interface GatewayWindowParts {
   readonly opened: OpenedStore | undefined;
   /** Whether the start is over, well or not (rules 33). */
   readonly isStarted: () => boolean;
+  /** How our keys differ from those of the store or of a sidecar; undefined: not at all, as far as is known. */
+  readonly wrongKeys: () => string | undefined;
   readonly readSession: (given: string) => SessionId | undefined;
   readonly digestOf: (session: SessionId) => string;
 }
@@ -42,6 +44,8 @@ export function gatewayWindow(parts: GatewayWindowParts): Window {
     ready() {
       if (role.closing) return { ok: false, reason: 'draining' };
       if (!isStarted()) return { ok: false, reason: 'starting' };
+      const wrongKeys = parts.wrongKeys();
+      if (wrongKeys !== undefined) return { ok: true, reason: `degraded: ${wrongKeys}` };
       const isStoreAway = opened !== undefined && opened.health.state !== 'up';
       return { ok: true, reason: isStoreAway ? 'degraded: the store is down' : 'ready' };
     },

@@ -10,6 +10,7 @@ import type { SessionId } from '../affinity/session-codec.ts';
 import { defaultCookie } from '../affinity/session-id/presets.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import { delay } from '../base/clock.ts';
+import { keyFingerprint } from '../base/keyring.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import { GatewayRole } from '../proxy/gateway-role.ts';
 import { OwnerLookup } from '../proxy/owner-lookup.ts';
@@ -42,6 +43,8 @@ export interface GatewayParts extends ProcessParts {
 const tableEntriesMax = 1_000_000;
 /** How long the pods' first answers are waited for (rules 33). */
 const startDeadlineMs = 5000;
+/** How long the store's word about our keys is waited for before that; it comes later else, and is told. */
+const keysDeadlineMs = 1000;
 
 /** Puts the gateway together; start() opens it. @throws HoldfastError 'bad-configuration'. */
 export function createGateway(config: GatewayConfig, parts: GatewayParts): RunningRole {
@@ -58,7 +61,7 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
 
   // The pods: who is there, and in what state. Bare applications are asked and told nothing signed.
   const secrets = pods.sidecars ? config.store.keys : undefined;
-  const watch = openWatch(config, { pins, hello: secrets === undefined ? undefined : new HelloSigner(secrets), parts });
+  const watch = openWatch(config, { pins, hello: openHello(config), parts });
 
   // The decision, and the data path around it.
   const role = new GatewayRole({
@@ -85,7 +88,8 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   const readSession = (given: string): ReturnType<typeof readSessionId> => readSessionId(given, codec, config);
   let addresses: readonly Address[] = [];
   const isStarted = (): boolean => addresses.length > 0;
-  const windowParts = { role, watch, table, proxy, pool, opened, isStarted, readSession, digestOf };
+  const wrongKeys = (): string | undefined => own?.keys.problem ?? watch.wrongKeys;
+  const windowParts = { role, watch, table, proxy, pool, opened, isStarted, readSession, digestOf, wrongKeys };
   countGateway(metrics, windowParts);
 
   function kill(): void {
@@ -99,6 +103,8 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     },
     // A pod is known by its pins only once it has said who it is: before that, its sessions would seem homeless.
     async start() {
+      // Wrong keys end the start where the store is there to tell.
+      await Promise.race([own?.keys.atStart(), delay(clock, keysDeadlineMs)]);
       await Promise.race([watch.start(), delay(clock, startDeadlineMs)]);
       addresses = await proxy.listen();
       const { sidecars } = pods;
@@ -141,6 +147,12 @@ function openNames({ store }: GatewayConfig): (session: SessionId) => string {
   if (store.nameKey === undefined) return () => '';
   const names = new StoreNames(store.nameKey, store.prefix);
   return (session) => names.of(session);
+}
+
+/** Undefined before bare applications. */
+function openHello({ pods, store }: GatewayConfig): HelloSigner | undefined {
+  if (!pods.sidecars || store.keys === undefined || store.nameKey === undefined) return undefined;
+  return new HelloSigner(store.keys, keyFingerprint(store.nameKey, store.prefix));
 }
 
 function openWatch(

@@ -55,6 +55,7 @@ export async function importSessions(options: ImportOptions): Promise<number> {
       complain(`the store does not answer, so nothing was imported. ${store.health.why?.message ?? ''}`);
       return 2;
     }
+    await store.keys.atStart();
     return await new Import({ config, options, source, store }).run();
   } catch (error) {
     complain(error instanceof Error ? error.message : String(error));

@@ -12,7 +12,9 @@ import type { Metrics } from '../base/metrics.ts';
 import { SessionDigest } from '../base/session-digest.ts';
 import type { Config, StoreConfig } from '../config/config.ts';
 import type { Secrets } from '../base/keyring.ts';
+import { keyMark } from '../store/key-mark.ts';
 import { type OpenedStore, openStore } from '../store/open-store.ts';
+import { KeyCheck } from './key-check.ts';
 
 export interface ProcessParts {
   readonly log: Log;
@@ -23,6 +25,8 @@ export interface ProcessParts {
 /** A store with its end, which is told to nobody: a store that we close is not down. */
 export interface ConfiguredStore extends OpenedStore {
   readonly close: () => Promise<void>;
+  /** Whether our keys are those of the sessions there. */
+  readonly keys: KeyCheck;
 }
 
 /** Opens the configured store. The caller closes it. @throws HoldfastError 'bad-configuration' for its URL. */
@@ -50,10 +54,14 @@ export function openConfiguredStore(
       log.warn({ store: store.shownUrl, why }, 'the store is down; sessions go on where they are');
     }
   });
+  const { prefix } = store;
+  const keys = new KeyCheck({ opened, mark: keyMark(store.nameKey, store.keys), prefix, log });
   return {
     ...opened,
+    keys,
     close() {
       forget();
+      keys.stop();
       return opened.store.close();
     },
   };

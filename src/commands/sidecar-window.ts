@@ -21,6 +21,8 @@ export interface SidecarState {
   /** Drained by hand, or stopping: nobody is to send anything here any more. */
   readonly unready: boolean;
   readonly applicationAccepts: boolean;
+  /** Our keys are not those of the store: how they differ. */
+  readonly wrongKeys: string | undefined;
   readonly storeState: StoreHealth['state'];
   readonly uid: string;
   /** Undefined before the session directory was there. */
@@ -47,6 +49,8 @@ export function sidecarWindow({ config, state, find, drain }: SidecarWindowOptio
       if (waitsFor !== undefined) return { ok: false, reason: waitsFor };
       if (unready) return { ok: false, reason: 'draining' };
       if (!applicationAccepts) return { ok: false, reason: 'the application does not accept connections' };
+      const { wrongKeys } = state();
+      if (wrongKeys !== undefined) return { ok: true, reason: `degraded: ${wrongKeys}` };
       // A pod that goes away may be the last one there is: it is ready until its application ends (rules 34).
       if (draining) return { ok: true, reason: 'draining: serves until its application ends' };
       return { ok: true, reason: storeState === 'up' ? 'ready' : 'degraded: the store is down' };

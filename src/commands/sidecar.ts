@@ -8,6 +8,7 @@ import type { SessionCodec, SessionId } from '../affinity/session-codec.ts';
 import type { SessionView, Window } from '../admin/window.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import { delay } from '../base/clock.ts';
+import { keyFingerprint } from '../base/keyring.ts';
 import type { SidecarConfig } from '../config/config.ts';
 import { KeeperScope } from '../proxy/keeper-scope.ts';
 import { PerSessionLimit } from '../proxy/per-session.ts';
@@ -27,6 +28,7 @@ import { type Hello, HelloSigner } from '../upstream/hello.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import { InternalSigner } from '../upstream/signed-fields.ts';
 import { observeExchanges } from './exchange-observer.ts';
+import type { KeyCheck } from './key-check.ts';
 import { openCodec, openConfiguredStore, openDigest, type ProcessParts } from './process-parts.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
@@ -75,12 +77,15 @@ class Sidecar implements RunningRole {
   readonly #notes: Notes;
   readonly #opened: OpenedStore;
   readonly #closeStore: () => Promise<void>;
+  /** Undefined: the store is given (`dev`). */
+  readonly #keys: KeyCheck | undefined;
   readonly #application: ApplicationWatch;
   #assembled: Assembled | undefined;
   #addresses: readonly Address[] = [];
   #waitsFor: string | undefined = 'starting';
   /** Not ready although it serves: somebody took it out by hand, or it ends. */
   #unready = false;
+  #otherKeyTold = false;
   #stopped = false;
 
   constructor(config: SidecarConfig, parts: SidecarParts) {
@@ -102,6 +107,7 @@ class Sidecar implements RunningRole {
     const own = parts.store === undefined ? openConfiguredStore(config, parts) : undefined;
     this.#opened = parts.store ?? own!;
     this.#closeStore = async () => own?.close();
+    this.#keys = own?.keys;
     const { names } = this.#opened;
     this.#nameOf = (id) => names.of(id);
     this.#application = new ApplicationWatch({
@@ -136,7 +142,7 @@ class Sidecar implements RunningRole {
     const { keeper, proxy, peers, own } = assembled;
     this.#assembled = assembled;
     this.#waitsFor = 'waiting for the store';
-    await Promise.all([keeper.start(), this.#application.start()]);
+    await Promise.all([keeper.start(), this.#application.start(), this.#keys?.atStart()]);
     keeper.applicationRefuses = !this.#application.accepts;
     if (this.#isStopped()) return;
     keeper.watch();
@@ -216,7 +222,12 @@ class Sidecar implements RunningRole {
       gate: wrapGate?.(keeper, this.#directory) ?? keeper,
       codec: this.#codec,
       signer: new InternalSigner(secrets),
-      hello: { signer: new HelloSigner(secrets), say: () => this.#hello(own) },
+      hello: {
+        signer: new HelloSigner(secrets),
+        say: () => this.#hello(own),
+        // At most one line for each gateway's question, so the first one is enough.
+        otherKey: () => this.#otherKey(),
+      },
       scope: new KeeperScope(sessions),
       perSession: new PerSessionLimit(limits.perSession),
       turns: sessions.serialize ? new SessionTurns({ clock, waitMs: timeouts.turnMs }) : undefined,
@@ -277,6 +288,14 @@ class Sidecar implements RunningRole {
     if (state === 'refuses' && before !== undefined) void keeper.applicationGone(this.#config.timeouts.drainMs);
   }
 
+  /** A gateway that is not ours, or ours with a wrong key: told once. */
+  #otherKey(): void {
+    if (this.#otherKeyTold) return;
+    this.#otherKeyTold = true;
+    const fingerprints = this.#config.store.keys.map((key) => keyFingerprint(key));
+    this.#parts.log.warn({ fingerprints }, 'a gateway asked that has another store.key than ours');
+  }
+
   #hello(own: Owner): Hello {
     return {
       name: own.name,
@@ -284,6 +303,7 @@ class Sidecar implements RunningRole {
       application: this.#application.accepts ? 'up' : 'down',
       store: this.#opened.health.state === 'down' ? 'down' : 'up',
       draining: this.#assembled?.role.closing === true,
+      names: keyFingerprint(this.#config.store.nameKey, this.#config.store.prefix),
     };
   }
 
@@ -302,6 +322,7 @@ class Sidecar implements RunningRole {
       draining: assembled?.role.closing === true,
       unready: this.#unready,
       applicationAccepts: this.#application.accepts,
+      wrongKeys: this.#keys?.problem,
       storeState: this.#opened.health.state,
       uid: assembled?.own.uid ?? '',
       keeper: assembled?.keeper,

@@ -15,7 +15,7 @@ import type { ResponseHead } from '../http1/response-head.ts';
 import type { SessionTurn, SessionTurns } from '../sessions/session-turns.ts';
 import type { AdmitAsk, Admission, SessionGate, Stay, Verdict } from '../sessions/stay.ts';
 import type { Owner } from '../store/contract.ts';
-import { type Hello, helloField, type HelloSigner, helloTarget } from '../upstream/hello.ts';
+import { type Hello, helloField, type HelloSigner, helloTarget, isQuestion, otherKeyAnswer } from '../upstream/hello.ts';
 import {
   formatServedBy,
   fromField,
@@ -50,7 +50,12 @@ export interface SidecarRoleOptions {
   readonly nameOf: (session: SessionId) => string;
   readonly digestOf: (session: SessionId) => string;
   readonly signer: InternalSigner;
-  readonly hello: { readonly signer: HelloSigner; readonly say: () => Hello };
+  readonly hello: {
+    readonly signer: HelloSigner;
+    readonly say: () => Hello;
+    /** Somebody asked as a gateway does, with another key. */
+    readonly otherKey: () => void;
+  };
   readonly scope: KeeperScope;
   readonly perSession: PerSessionLimit;
   /** Requests of one session one at a time (`sessions.serialize`); undefined: side by side. */
@@ -344,12 +349,19 @@ class SidecarPlan implements Plan {
     };
   }
 
+  /** A gateway with another store.key is told so, and nothing else; what does not even look like one is a request. */
+  #otherKey(question: string): OwnAnswer | undefined {
+    if (!isQuestion(question)) return undefined;
+    this.#options.hello.otherKey();
+    return { status: 401, reason: undefined, fields: [[helloField, otherKeyAnswer]], body: '' };
+  }
+
   #hello(): OwnAnswer | undefined {
     if (this.#head.target !== helloTarget) return undefined;
     const question = internalField(this.#head.fields, helloField);
     if (question === undefined) return undefined;
     const answer = this.#options.hello.signer.answer(question, this.#options.hello.say());
-    if (answer === undefined) return undefined;
+    if (answer === undefined) return this.#otherKey(question);
     return {
       status: 200,
       reason: undefined,

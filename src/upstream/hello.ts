@@ -1,7 +1,8 @@
 /**
  * The one question a gateway asks a sidecar itself: who are you, is your application there, are you draining?
  * It identifies the pod before its first pick (rules 28) and is the health probe (rules 33). Both sides are here:
- * the question and its check, the answer and its check. A hello that is not signed is an ordinary request.
+ * the question and its check, the answer and its check. A hello that is not signed is an ordinary request; one that
+ * is signed with another key is told so, because a wrong store.key shows in nothing else before a pod dies.
  *
  * Must not know pods' states or what a probe's result leads to.
  */
@@ -10,10 +11,19 @@ import { randomBytes } from 'node:crypto';
 
 import { z } from 'zod';
 
-import { type Secrets, Signer } from '../base/keyring.ts';
+import { keyFingerprint, type Secrets, Signer } from '../base/keyring.ts';
 
 export const helloTarget = '/.well-known/holdfast/hello';
 export const helloField = 'x-holdfast-hello';
+/** The answer's field where the question's signature is none of ours. */
+export const otherKeyAnswer = 'other-key';
+
+const questionShape = /^[A-Za-z0-9_-]{16};[A-Za-z0-9_-]{32}$/;
+
+/** Whether the field's value is spelled as a question, whoever signed it. */
+export function isQuestion(value: string): boolean {
+  return questionShape.test(value);
+}
 
 const helloShape = z.object({
   name: z.string().min(1),
@@ -21,16 +31,24 @@ const helloShape = z.object({
   application: z.enum(['up', 'down']),
   store: z.enum(['up', 'down']),
   draining: z.boolean(),
+  /** Fingerprint of what names sessions in the store: nameKey and prefix. */
+  names: z.string().optional(),
 });
 
 /** What a sidecar says of itself. */
 export type Hello = z.infer<typeof helloShape>;
 
 export class HelloSigner {
+  /** Of the keys, for words about them. */
+  readonly fingerprints: readonly string[];
+  /** What names sessions here, as in a Hello; undefined: it is not compared. */
+  readonly names: string | undefined;
   readonly #signer: Signer;
 
-  constructor(secrets: Secrets) {
+  constructor(secrets: Secrets, names?: string) {
     this.#signer = new Signer(secrets, 'hello');
+    this.fingerprints = secrets.map((secret) => keyFingerprint(secret));
+    this.names = names;
   }
 
   /** The value of the question's field, and the nonce that the answer must cover. */

@@ -27,7 +27,7 @@ import {
   withUid,
 } from '../pods/pod-set.ts';
 import type { Hello, HelloSigner } from './hello.ts';
-import { probe } from './probe.ts';
+import { probe, type ProbeResult } from './probe.ts';
 
 export interface PodWatchOptions {
   readonly pods: readonly ListedPod[];
@@ -54,6 +54,8 @@ export class PodWatch {
   readonly #relearning = new Set<string>();
   readonly #timers = new Map<string, Timer>();
   readonly #asked = new Set<string>();
+  /** Pods whose sidecars have other keys than ours, and how they differ. */
+  readonly #wrongKeys = new Map<string, string>();
   #set: PodSet;
   #stopped = false;
 
@@ -77,6 +79,14 @@ export class PodWatch {
   get storeDown(): boolean {
     for (const hello of this.#hellos.values()) if (hello.store === 'down') return true;
     return false;
+  }
+
+  /** How the keys of some sidecar differ from ours; undefined: of none that is known. */
+  get wrongKeys(): string | undefined {
+    const [first] = this.#wrongKeys;
+    if (first === undefined) return undefined;
+    const others = this.#wrongKeys.size === 1 ? '' : ` (and ${this.#wrongKeys.size - 1} more)`;
+    return `${first[0]}${others}: ${first[1]}`;
   }
 
   /** Begins to probe; resolves when each pod was asked once. Each takes at most the probe's timeout. */
@@ -128,6 +138,7 @@ export class PodWatch {
     this.#probing.delete(name);
     if (this.#isStopped()) return;
     this.#asked.add(name);
+    this.#compareKeys(name, result);
     if (result.kind === 'failed') {
       this.#hellos.delete(name);
       this.#hear(name, { kind: 'probe-failed', why: result.why });
@@ -137,6 +148,16 @@ export class PodWatch {
     // Until it has said who it is nothing can be signed for it, so it gets no session: it is asked often.
     const isUnknown = hello !== undefined && this.#set.byName.get(name)?.uid === '';
     this.#next(name, isUnknown ? Math.min(relearnMs, intervalMs) : intervalMs);
+  }
+
+  /** Said once for each pod, and again after its keys were right. */
+  #compareKeys(name: string, result: ProbeResult): void {
+    if (result.kind === 'passed') {
+      this.#wrongKeys.delete(name);
+    } else if (result.wrongKeys === true && this.#wrongKeys.get(name) !== result.why) {
+      this.#wrongKeys.set(name, result.why);
+      this.#options.log.error({ pod: name, why: result.why }, 'the keys of a sidecar are not ours');
+    }
   }
 
   #passed(pod: Pod, hello: Hello | undefined): void {

@@ -10,12 +10,18 @@ import { connect } from 'node:net';
 import { Client } from 'undici';
 
 import { type Address, formatAddress } from '../base/address.ts';
-import { type Hello, helloField, type HelloSigner, helloTarget } from './hello.ts';
+import { type Hello, helloField, type HelloSigner, helloTarget, otherKeyAnswer } from './hello.ts';
 
 export type ProbeResult =
   | { readonly kind: 'passed'; readonly hello: Hello | undefined }
   /** `refused`: nobody listens there. */
-  | { readonly kind: 'failed'; readonly why: string; readonly refused: boolean };
+  | {
+      readonly kind: 'failed';
+      readonly why: string;
+      readonly refused: boolean;
+      /** The sidecar is there, with other keys than ours: somebody has to mend the configuration. */
+      readonly wrongKeys?: true;
+    };
 
 export interface ProbeOptions {
   readonly timeoutMs: number;
@@ -40,6 +46,7 @@ export async function probe(address: Address, options: ProbeOptions): Promise<Pr
     else if (hello === undefined) await askConnection(address, options.timeoutMs);
     return { kind: 'passed', hello };
   } catch (error) {
+    if (error instanceof WrongKeys) return { kind: 'failed', why: error.message, refused: false, wrongKeys: true };
     const refused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
     return { kind: 'failed', why: error instanceof Error ? error.message : String(error), refused };
   }
@@ -52,12 +59,21 @@ async function askHello(address: Address, signer: HelloSigner, timeoutMs: number
     const answer = await client.request({ method: 'GET', path: helloTarget, headers });
     const value = answer.headers[helloField];
     const body = await readBounded(answer.body);
+    const ours = `(fingerprint ${signer.fingerprints.join(', ')})`;
+    if (answer.statusCode === 401 && value === otherKeyAnswer)
+      throw new WrongKeys(`its sidecar has another store.key than ours ${ours}`);
     const hello = typeof value === 'string' ? signer.read(question.nonce, { body, value }) : undefined;
+    if (hello === undefined && typeof value === 'string')
+      throw new WrongKeys(`its sidecar signs with a store.key that is none of ours ${ours}`);
     if (hello === undefined)
       throw new Error(`status ${answer.statusCode} without a signed hello: no sidecar, or another store.key`);
+    if (hello.names !== undefined && signer.names !== undefined && hello.names !== signer.names)
+      throw new WrongKeys('its sidecar has another store.nameKey or another store.prefix than we');
     return hello;
   });
 }
+
+class WrongKeys extends Error {}
 
 async function askPath(address: Address, path: string, timeoutMs: number): Promise<void> {
   await within(timeoutMs, address, async (client) => {

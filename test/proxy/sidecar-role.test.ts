@@ -152,14 +152,22 @@ test('a signed hello is answered without the application, also while it drains a
 
 test('a hello that is not signed is an ordinary request, and its field does not reach the application', async (t) => {
   const sidecar = await SidecarUnderTest.start(t);
-  for (const value of ['', 'nonce;signature', new HelloSigner([Buffer.alloc(32, 'other')]).question().value]) {
+  for (const value of ['', 'nonce;signature']) {
     assert.equal((await sidecar.ask(helloTarget, { [helloField]: value })).text, 'from the application');
   }
   assert.equal((await sidecar.ask(helloTarget)).text, 'from the application');
-  assert.equal(sidecar.application.requests.length, 4);
+  assert.equal(sidecar.application.requests.length, 3);
   assert.ok(sidecar.application.requests.every(({ headers }) => headers[helloField] === undefined));
   const { value } = new HelloSigner(testSecrets).question();
   assert.equal((await sidecar.ask('/', { [helloField]: value })).text, 'from the application', 'nor anywhere else');
+});
+
+test('a hello that is signed with another store.key is told so, and does not reach the application', async (t) => {
+  const sidecar = await SidecarUnderTest.start(t);
+  const { value } = new HelloSigner([Buffer.alloc(32, 'other')]).question();
+  const answer = await sidecar.ask(helloTarget, { [helloField]: value });
+  assert.deepEqual([answer.status, answer.headers[helloField], answer.text], [401, 'other-key', '']);
+  assert.equal(sidecar.application.requests.length, 0);
 });
 
 // Where a request goes.

@@ -134,7 +134,7 @@ export class SidecarUnderTest {
       nameOf,
       digestOf: (id) => digest.of(id),
       signer: new InternalSigner(testSecrets),
-      hello: { signer: new HelloSigner(testSecrets), say },
+      hello: { signer: new HelloSigner(testSecrets), say, otherKey: () => undefined },
       scope: new KeeperScope({
         skip: { paths: [], methods: [] },
         ignore: { paths: [], userAgents: ['kube-probe/'] },

@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test';
 
 import { formatAddress, type Address } from '../../src/base/address.ts';
 import type { Secrets } from '../../src/base/keyring.ts';
-import { type Hello, helloField, HelloSigner, helloTarget } from '../../src/upstream/hello.ts';
+import { type Hello, helloField, HelloSigner, helloTarget, otherKeyAnswer } from '../../src/upstream/hello.ts';
 import { formatServedBy, podField, type ServedBy } from '../../src/upstream/signed-fields.ts';
 
 export interface SeenRequest {
@@ -55,10 +55,7 @@ export class ScriptedSidecar {
       if (target === helloTarget && typeof question === 'string' && this.secrets !== undefined) {
         this.hellos++;
         const answer = new HelloSigner(this.secrets).answer(question, this.hello);
-        response.writeHead(
-          answer === undefined ? 404 : 200,
-          answer === undefined ? {} : { [helloField]: answer.value },
-        );
+        response.writeHead(answer === undefined ? 401 : 200, { [helloField]: answer?.value ?? otherKeyAnswer });
         response.end(answer?.body);
         return;
       }

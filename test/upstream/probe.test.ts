@@ -58,8 +58,28 @@ test('a pod that is no sidecar, or has another key, does not pass for one, and t
   const bare = await ScriptedSidecar.start(t, 'pod-a');
   bare.secrets = undefined;
   assert.match(await why(asked(bare.address, { signer })), /200 without a signed hello: no sidecar, or another store/);
-  bare.secrets = [Buffer.from('the store key of somebody else!!')];
-  assert.match(await why(asked(bare.address, { signer })), /404 without a signed hello/);
+});
+
+test('a sidecar with other keys is told from no sidecar, and the reason names the key by its fingerprint', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const [ours] = signer.fingerprints;
+  const other = Buffer.from('the store key of somebody else!!');
+  sidecar.secrets = [other];
+  const stranger = await asked(sidecar.address, { signer });
+  assert.ok(stranger.kind === 'failed' && stranger.wrongKeys === true);
+  assert.equal(stranger.why, `its sidecar has another store.key than ours (fingerprint ${ours!})`);
+
+  // It verifies with all its keys and signs with the first: a rotation that was not appended here yet.
+  sidecar.secrets = [other, testSecrets[0]];
+  assert.match(await why(asked(sidecar.address, { signer })), /signs with a store.key that is none of ours/);
+
+  sidecar.secrets = testSecrets;
+  const named = new HelloSigner(testSecrets, 'aaaaaaaa');
+  assert.equal((await asked(sidecar.address, { signer: named })).kind, 'passed', 'of a version that does not say');
+  sidecar.hello = { ...sidecar.hello, names: 'bbbbbbbb' };
+  assert.match(await why(asked(sidecar.address, { signer: named })), /another store.nameKey or another store.prefix/);
+  sidecar.hello = { ...sidecar.hello, names: 'aaaaaaaa' };
+  assert.equal((await asked(sidecar.address, { signer: named })).kind, 'passed');
 });
 
 test('a path of the application passes with 200 to 399 and fails from 400 on, also behind a sidecar', async (t) => {
