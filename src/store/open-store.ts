@@ -14,6 +14,7 @@ import { ClusterRoute } from './redis-cluster.ts';
 import type { WaitFor } from './redis-connection.ts';
 import { OneServerRoute } from './redis-route.ts';
 import type { RedisRoute, RouteOptions } from './redis-route.ts';
+import { PrimarySwitches } from './redis-switches.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import type { RedisPlace } from './redis-url.ts';
 import { RedisStore } from './redis.ts';
@@ -112,24 +113,44 @@ export function openRoute(
     case 'single':
       return new OneServerRoute({ ...client, ...place.address, db: place.db }, options);
     case 'sentinel':
-      return new OneServerRoute({ ...client, ...sentinelOptions(place, tls, access.sentinel), db: place.db }, options);
+      return openSentinelRoute(place, { client, tls, user: access.sentinel }, options);
     case 'cluster':
       return new ClusterRoute(place.seeds, client, options);
   }
 }
 
-/** A failover is heard of by subscription: an old primary that is cut off from the sentinels goes on answering us. */
-function sentinelOptions(
+function openSentinelRoute(
   place: RedisPlace & { readonly kind: 'sentinel' },
-  tls: ConnectionOptions | undefined,
-  user: OpenStoreOptions['sentinel'],
-): RedisOptions {
-  return {
-    sentinels: [...place.sentinels],
+  access: {
+    readonly client: RedisOptions;
+    readonly tls: ConnectionOptions | undefined;
+    readonly user: OpenStoreOptions['sentinel'];
+  },
+  options: RouteOptions,
+): RedisRoute {
+  const { client, tls, user } = access;
+  const sentinels = [...place.sentinels];
+  const { username, password } = user ?? {};
+  const asked: RedisOptions = {
+    ...client,
+    db: place.db,
+    sentinels,
     name: place.master,
-    failoverDetector: true,
-    ...(user?.username !== undefined && { sentinelUsername: user.username }),
-    ...(user?.password !== undefined && { sentinelPassword: user.password }),
+    // The list of the URL is the list: what sentinels call each other may be addresses of another network.
+    updateSentinels: false,
+    ...(username !== undefined && { sentinelUsername: username }),
+    ...(password !== undefined && { sentinelPassword: password }),
     ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
   };
+  const watched: RedisOptions = {
+    connectTimeout: options.connectMs,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls && { tls }),
+  };
+  return new OneServerRoute(
+    asked,
+    options,
+    (leave) => new PrimarySwitches({ sentinels, client: watched, master: place.master, onSwitch: leave }),
+  );
 }

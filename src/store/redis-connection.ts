@@ -16,6 +16,7 @@ import { HoldfastError } from '../base/errors.ts';
 import { replyCode, toSentinelError, toStoreError } from './redis-errors.ts';
 import { ReplicaWait } from './redis-replicas.ts';
 import type { RedisScript } from './redis-scripts.ts';
+import { closeMs, withGuardedSockets } from './redis-sockets.ts';
 
 /** Calls without a reply at any one time; a store that is this far behind is of no use to a waiting answer. */
 const callsMax = 10_000;
@@ -25,9 +26,6 @@ const silentCallsMax = 3;
 
 /** A timer that fires this late says that this process did not run, not that the server was silent. */
 const lateMs = 50;
-
-/** At close: how long the server may take to answer our FIN. */
-const closeMs = 200;
 
 const reconnectFirstMs = 10;
 /** No longer than a ping's interval, so that the end of an outage is noticed at once. */
@@ -88,7 +86,7 @@ export class RedisConnection {
     this.#options = options;
     this.#replicas = new ReplicaWait(() => this.#wait());
     this.#redis = new Redis({
-      ...options.client,
+      ...withGuardedSockets(options.client),
       connectTimeout: options.connectMs,
       disconnectTimeout: closeMs,
       enableOfflineQueue: false,
@@ -194,6 +192,8 @@ export class RedisConnection {
           if (code !== undefined) this.#heard();
           // A demoted primary: whoever is primary now is behind the same name, or known to the sentinels.
           if (code === 'READONLY') this.renew();
+          // What the connection died of says more than that it is closed.
+          if (code === undefined && this.#error !== undefined) error = this.#error;
           if (end()) reject(code === 'MOVED' || code === 'ASK' ? (error as Error) : toStoreError(error, script));
         },
       );

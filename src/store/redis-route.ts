@@ -37,12 +37,15 @@ export interface RouteOptions extends ConnectionTimes {
 export class OneServerRoute implements RedisRoute {
   readonly #connection: RedisConnection;
   readonly #options: RouteOptions;
+  readonly #watch: { close(): void } | undefined;
   #listener: (connected: boolean) => void = () => undefined;
 
-  constructor(client: Readonly<RedisOptions>, options: RouteOptions) {
+  /** @param watch made with the way to leave the server at once: a primary that is none any more. */
+  constructor(client: Readonly<RedisOptions>, options: RouteOptions, watch?: (leave: () => void) => { close(): void }) {
     this.#options = options;
     const onChange = (connected: boolean): void => this.#listener(connected);
     this.#connection = new RedisConnection({ ...options, client, prove: false, reconnect: true, onChange });
+    this.#watch = watch?.(() => this.#connection.renew());
   }
 
   perform(key: string, deed: Deed, isWrite?: (reply: unknown) => boolean): Promise<unknown> {
@@ -64,6 +67,7 @@ export class OneServerRoute implements RedisRoute {
   }
 
   close(): void {
+    this.#watch?.close();
     this.#connection.close();
   }
 }

@@ -7,6 +7,8 @@
  * buried it, i epoch of an import: as long as e is the same, no keeper has taken the session. Absent u and o: free. Numbers are printed with %.0f: epochs are microseconds, below 2^53, and Lua's
  * own tostring would round them to 14 digits. Only the server's clock is used. Redis >= 6.2, Valkey.
  *
+ * One command a line: where a command is not allowed, Redis names the line only (redis-errors.ts).
+ *
  * Must not know ioredis, sealing or why anyone calls.
  */
 
@@ -29,7 +31,9 @@ local function nextEpoch(epoch)
 end
 
 local function prolong(ttl)
-  if redis.call('PTTL', key) < tonumber(ttl) then redis.call('PEXPIRE', key, ttl) end
+  if redis.call('PTTL', key) < tonumber(ttl) then
+    redis.call('PEXPIRE', key, ttl)
+  end
 end
 
 local function fenced(epoch, uid, theirEpoch, theirUid)

@@ -19,6 +19,7 @@ const packages: Readonly<Record<string, string>> = {
   apache2: 'libapache2-mod-php',
   haproxy: 'haproxy',
   wrk: 'wrk',
+  openssl: 'openssl',
   python3: 'python3-venv',
 };
 
