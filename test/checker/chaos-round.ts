@@ -45,13 +45,12 @@ const diskBytes = 24 * 1024 * 1024;
 const reportMarginMs = 1000;
 
 export async function runRound(round: Round, options: RoundOptions): Promise<RoundResult> {
-  const trail = new AccessTrail();
-  const deployment = await prepare({ ...deploymentOptions(round), tap: trail.tap });
+  const running = await ChaosRound.start(round, options);
   try {
-    await deployment.start();
-    return await new ChaosRound(round, { ...options, deployment, trail }).run();
+    for (const step of round.steps) if (!(await running.step(step))) break;
+    return await running.finish();
   } finally {
-    await deployment.close();
+    await running.close();
   }
 }
 
@@ -79,7 +78,7 @@ interface RunParts extends RoundOptions {
   readonly trail: AccessTrail;
 }
 
-class ChaosRound {
+export class ChaosRound {
   readonly #round: Round;
   readonly #parts: RunParts;
   readonly #origins: string[];
@@ -88,9 +87,10 @@ class ChaosRound {
   readonly #failures: string[] = [];
   readonly #faults: Partial<Record<FaultName, number>> = {};
   #kills = 0;
+  #steps = 0;
   #reported = 0;
 
-  constructor(round: Round, parts: RunParts) {
+  private constructor(round: Round, parts: RunParts) {
     this.#round = round;
     this.#parts = parts;
     const { deployment } = parts;
@@ -110,24 +110,54 @@ class ChaosRound {
     });
   }
 
-  async run(): Promise<RoundResult> {
-    this.#checker.start();
-    for (const [index, step] of this.#round.steps.entries()) {
-      await pause(step.pauseMs);
-      this.#parts.say(describeStep(index, step));
-      try {
-        await this.#inject(step);
-      } catch (error) {
-        this.#fail(`step ${index + 1}, ${step.fault}: ${(error as Error).message}`);
-        break;
-      }
+  /** Starts the deployment and its users. */
+  static async start(round: Round, options: RoundOptions): Promise<ChaosRound> {
+    const trail = new AccessTrail();
+    const deployment = await prepare({ ...deploymentOptions(round), tap: trail.tap });
+    try {
+      await deployment.start();
+    } catch (error) {
+      await deployment.close();
+      throw error;
+    }
+    const running = new ChaosRound(round, { ...options, deployment, trail });
+    running.#checker.start();
+    return running;
+  }
+
+  /** Failures so far. */
+  get failures(): readonly string[] {
+    return this.#failures;
+  }
+
+  /** One step, until its faults are mended and the users go on. False: it went so wrong that nothing more makes sense. */
+  async step(step: Step): Promise<boolean> {
+    await pause(step.pauseMs);
+    this.#parts.say(describeStep(this.#steps++, step));
+    try {
+      await this.#inject(step);
+      return true;
+    } catch (error) {
+      this.#fail(`step ${this.#steps}, ${step.fault}: ${(error as Error).message}`);
+      return false;
+    } finally {
       this.#report();
     }
+  }
+
+  /** Lets the users finish and judges. */
+  async finish(): Promise<RoundResult> {
     const verdict = await this.#checker.stop();
     this.#report();
     const [faults, gaps, kills, round] = [this.#faults, this.#gaps, this.#kills, this.#round];
     const counted = verdict.violations.filter((violation) => this.#isAllowed(violation)).length;
     return { round, verdict, failures: this.#failures, counted, kills, faults, gaps };
+  }
+
+  /** Ends every process. */
+  async close(): Promise<void> {
+    await this.#checker.stop();
+    await this.#parts.deployment.close();
   }
 
   async #inject(step: Step): Promise<void> {

@@ -6,6 +6,7 @@
 
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ApplicationName } from '../support/applications.ts';
 import type { DeployedGateway, DeployedPod, Deployment } from '../support/deployment.ts';
 import type { Fault } from '../support/fault-proxy.ts';
 import type { Wire } from '../support/pod-network.ts';
@@ -23,6 +24,8 @@ export interface FaultStage {
 }
 
 export interface FaultKind {
+  /** What happens, as the end of "no session is lost when". */
+  readonly is: string;
   /** Harms; what it answers mends. */
   readonly inject: (stage: FaultStage) => Promise<() => Promise<void>>;
   /** How many processes it kills. */
@@ -36,6 +39,8 @@ export interface FaultKind {
   /** Done in order: no request may fail. */
   readonly isOrderly?: boolean;
   readonly needsGateway?: boolean;
+  /** Applications that answer 200 for a session which they failed to write, and leave its old file: nobody can know. */
+  readonly exceptFor?: ApplicationName;
 }
 
 const killPod: FaultKind['inject'] = async ({ pod }) => {
@@ -105,8 +110,9 @@ const killPodAndRedis: FaultKind['inject'] = async (stage) => {
 };
 
 export const faultKinds = {
-  'kill-pod': { inject: killPod, kills: 2, loses: 'refused' },
+  'kill-pod': { is: 'a pod is killed', inject: killPod, kills: 2, loses: 'refused' },
   'kill-sidecar': {
+    is: 'a sidecar is killed',
     kills: 1,
     loses: 'refused',
     async inject({ pod }) {
@@ -115,6 +121,7 @@ export const faultKinds = {
     },
   },
   'kill-application': {
+    is: 'an application is killed',
     kills: 1,
     async inject({ pod }) {
       await pod.applicationProcess.kill('SIGKILL');
@@ -122,6 +129,7 @@ export const faultKinds = {
     },
   },
   'kill-gateway': {
+    is: 'a gateway is killed',
     kills: 1,
     needsGateway: true,
     async inject({ gateway }) {
@@ -129,43 +137,139 @@ export const faultKinds = {
       return () => gateway!.start();
     },
   },
-  'kill-redis': { inject: killRedis, kills: 1, stopsStore: true },
-  'kill-pod-and-redis': { inject: killPodAndRedis, kills: 3, stopsStore: true, cutsOnePod: true },
-  'freeze-pod': { inject: freeze(({ pod }) => [pod.applicationProcess, pod.sidecar.process]), kills: 0 },
-  'freeze-sidecar': { inject: freeze(({ pod }) => [pod.sidecar.process]), kills: 0 },
-  'freeze-application': { inject: freeze(({ pod }) => [pod.applicationProcess]), kills: 0 },
-  'freeze-gateway': { inject: freeze(({ gateway }) => [gateway!.process]), kills: 0, needsGateway: true },
-  'freeze-redis': { inject: freeze(({ deployment }) => [deployment.redis.process]), kills: 0, stopsStore: true },
-  'unplug-pod': { inject: unplugPod, kills: 0, loses: 'black-holed', cutsOnePod: true },
-  'silence-pod': { inject: wire({ kind: 'silent' }, 'data', 'peer'), kills: 0, loses: 'black-holed' },
-  'cut-pod': { inject: wire({ kind: 'refuse' }, 'data', 'peer'), kills: 0, loses: 'refused' },
-  'slow-pod': { inject: wire({ kind: 'latency', ms: 60 }, 'data', 'peer'), kills: 0 },
-  'cut-peer': { inject: wire({ kind: 'refuse' }, 'peer'), kills: 0 },
-  'cut-peers': { inject: everyWire({ kind: 'refuse' }, 'peer'), kills: 0 },
-  'silence-peer': { inject: wire({ kind: 'silent' }, 'peer'), kills: 0 },
-  'half-open-peer': { inject: wire({ kind: 'black-hole' }, 'peer'), kills: 0 },
-  'deaf-peer': { inject: wire({ kind: 'one-way', swallows: 'answers' }, 'peer'), kills: 0 },
-  'cut-store': { inject: wire({ kind: 'refuse' }, 'store'), kills: 0, cutsOnePod: true },
-  'half-open-store': { inject: wire({ kind: 'black-hole' }, 'store'), kills: 0, cutsOnePod: true },
-  'deaf-store': { inject: wire({ kind: 'one-way', swallows: 'answers' }, 'store'), kills: 0, cutsOnePod: true },
-  'late-store': { inject: wire({ kind: 'hold' }, 'store'), kills: 0, cutsOnePod: true },
+  'kill-redis': { is: 'Redis is killed and comes back with its data', inject: killRedis, kills: 1, stopsStore: true },
+  'kill-pod-and-redis': {
+    is: 'a pod and Redis are killed at once',
+    inject: killPodAndRedis,
+    kills: 3,
+    stopsStore: true,
+    cutsOnePod: true,
+  },
+  'freeze-pod': {
+    is: 'a pod is frozen and wakes up',
+    inject: freeze(({ pod }) => [pod.applicationProcess, pod.sidecar.process]),
+    kills: 0,
+  },
+  'freeze-sidecar': {
+    is: 'a sidecar is frozen and wakes up',
+    inject: freeze(({ pod }) => [pod.sidecar.process]),
+    kills: 0,
+  },
+  'freeze-application': {
+    is: 'an application is frozen and wakes up',
+    inject: freeze(({ pod }) => [pod.applicationProcess]),
+    kills: 0,
+  },
+  'freeze-gateway': {
+    is: 'a gateway is frozen and wakes up',
+    inject: freeze(({ gateway }) => [gateway!.process]),
+    kills: 0,
+    needsGateway: true,
+  },
+  'freeze-redis': {
+    is: 'Redis is frozen and wakes up',
+    inject: freeze(({ deployment }) => [deployment.redis.process]),
+    kills: 0,
+    stopsStore: true,
+  },
+  'unplug-pod': {
+    is: "a pod's node is unplugged and comes back",
+    inject: unplugPod,
+    kills: 0,
+    loses: 'black-holed',
+    cutsOnePod: true,
+  },
+  'silence-pod': {
+    is: 'a pod can not be reached and nobody is told so',
+    inject: wire({ kind: 'silent' }, 'data', 'peer'),
+    kills: 0,
+    loses: 'black-holed',
+  },
+  'cut-pod': {
+    is: 'a pod refuses connections though it runs',
+    inject: wire({ kind: 'refuse' }, 'data', 'peer'),
+    kills: 0,
+    loses: 'refused',
+  },
+  'slow-pod': { is: 'a pod answers late', inject: wire({ kind: 'latency', ms: 60 }, 'data', 'peer'), kills: 0 },
+  'cut-peer': { is: "a pod's peer port refuses connections", inject: wire({ kind: 'refuse' }, 'peer'), kills: 0 },
+  'cut-peers': { is: 'all sidecars are cut from each other', inject: everyWire({ kind: 'refuse' }, 'peer'), kills: 0 },
+  'silence-peer': { is: "a pod's peer port is silent", inject: wire({ kind: 'silent' }, 'peer'), kills: 0 },
+  'half-open-peer': {
+    is: "connections to a pod's peer port are half-open",
+    inject: wire({ kind: 'black-hole' }, 'peer'),
+    kills: 0,
+  },
+  'deaf-peer': {
+    is: 'the answers of a peer are lost',
+    inject: wire({ kind: 'one-way', swallows: 'answers' }, 'peer'),
+    kills: 0,
+  },
+  'cut-store': {
+    is: 'a pod alone is cut from Redis',
+    inject: wire({ kind: 'refuse' }, 'store'),
+    kills: 0,
+    cutsOnePod: true,
+  },
+  'half-open-store': {
+    is: 'the connection of a pod to Redis is half-open',
+    inject: wire({ kind: 'black-hole' }, 'store'),
+    kills: 0,
+    cutsOnePod: true,
+  },
+  'deaf-store': {
+    is: "a pod's commands reach Redis and the replies are lost",
+    inject: wire({ kind: 'one-way', swallows: 'answers' }, 'store'),
+    kills: 0,
+    cutsOnePod: true,
+  },
+  'late-store': {
+    is: 'commands reach Redis after the cut that held them back',
+    inject: wire({ kind: 'hold' }, 'store'),
+    kills: 0,
+    cutsOnePod: true,
+  },
   'dropping-store': {
+    is: 'the connection to Redis breaks in the middle of replies',
     inject: wire({ kind: 'drop-after', bytes: 700, of: 'answers' }, 'store'),
     kills: 0,
     cutsOnePod: true,
   },
-  'reset-stores': { inject: everyWire({ kind: 'cut' }, 'store'), kills: 0, stopsStore: true },
-  'half-open-stores': { inject: everyWire({ kind: 'black-hole' }, 'store'), kills: 0, stopsStore: true },
-  'slow-stores': { inject: everyWire({ kind: 'latency', ms: 50 }, 'store'), kills: 0 },
+  'reset-stores': {
+    is: 'all connections to Redis are reset',
+    inject: everyWire({ kind: 'cut' }, 'store'),
+    kills: 0,
+    stopsStore: true,
+  },
+  'half-open-stores': {
+    is: 'all connections to Redis are half-open',
+    inject: everyWire({ kind: 'black-hole' }, 'store'),
+    kills: 0,
+    stopsStore: true,
+  },
+  'slow-stores': { is: 'Redis is 100 ms away', inject: everyWire({ kind: 'latency', ms: 50 }, 'store'), kills: 0 },
   'narrow-stores': {
+    is: 'Redis is reached by 10 kB a second',
     inject: everyWire({ kind: 'bandwidth', bytesPerSecond: 10_000 }, 'store'),
     kills: 0,
     stopsStore: true,
   },
-  'full-disk': { inject: fillDisk, kills: 0 },
-  'roll-pod': { inject: rollPod, kills: 0, isOrderly: true, needsGateway: true },
-  'roll-gateway': { inject: rollGateway, kills: 0, isOrderly: true, needsGateway: true },
-  'scale-down': { inject: scaleDown, kills: 0, isOrderly: true, needsGateway: true },
+  'full-disk': { is: "the disk of a pod's sessions is full", inject: fillDisk, kills: 0, exceptFor: 'express' },
+  'roll-pod': { is: 'a pod is restarted in order', inject: rollPod, kills: 0, isOrderly: true, needsGateway: true },
+  'roll-gateway': {
+    is: 'a gateway is restarted in order',
+    inject: rollGateway,
+    kills: 0,
+    isOrderly: true,
+    needsGateway: true,
+  },
+  'scale-down': {
+    is: 'a pod is taken away and another one added',
+    inject: scaleDown,
+    kills: 0,
+    isOrderly: true,
+    needsGateway: true,
+  },
 } as const satisfies Readonly<Record<string, FaultKind>>;
 
 export type FaultName = keyof typeof faultKinds;

@@ -74,15 +74,17 @@ export function planRound(seed: number, options: RoundOptions): Round {
   // through without it while the store is away, as the documentation says.
   const onStoreDown = front === 'service' ? 'refuse' : (options.onStoreDown ?? drawn.onStoreDown);
   const mayLose = onStoreDown === 'serve' && drawn.isCounted ? 'counted' : 'nothing';
+  const application = options.application ?? drawn.application;
   const fitting = (options.faults ?? faultNames).filter((name) => {
     const kind = faultKind(name);
+    if (kind.exceptFor === application) return false;
     if (kind.needsGateway === true && front === 'service') return false;
     return onStoreDown === 'refuse' || mayLose === 'counted' || kind.cutsOnePod !== true;
   });
   const isStrictServe = onStoreDown === 'serve' && mayLose === 'nothing';
   return {
     seed,
-    application: options.application ?? drawn.application,
+    application,
     front,
     elsewhere: drawn.elsewhere,
     onStoreDown,

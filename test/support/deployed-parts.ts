@@ -25,6 +25,8 @@ const secrets = {
   HOLDFAST_PIN_KEY: 'an example pin key, open to all who read',
 };
 
+/** Many start at once, on a machine that may be busy. */
+const startMs = 40_000;
 /** Shorter than an operator's, so that a test that waits for one stays short. */
 const timeouts = { drain: '3s', drainDelay: '100ms' };
 
@@ -89,7 +91,7 @@ export class HoldfastProcess {
 
   async start(): Promise<void> {
     await this.launch();
-    await this.process.ready('answers 200 at /readyz', () => this.isReady());
+    await this.process.ready('answers 200 at /readyz', () => this.isReady(), { deadlineMs: startMs });
     await this.#listens(true);
   }
 
@@ -240,7 +242,9 @@ export class DeployedPod {
     this.#applicationProcess = this.#place.processes.start(name, command, {
       env: { ...applicationSecrets, ...env, ...this.#env },
     });
-    await this.#applicationProcess.ready('accepts connections', () => accepts(this.applicationPort));
+    await this.#applicationProcess.ready('accepts connections', () => accepts(this.applicationPort), {
+      deadlineMs: startMs,
+    });
   }
 
   /** kill -9 of the application and the sidecar at once. */
