@@ -19,7 +19,10 @@ export function findDjangoCookie(line: string, name: string): string | undefined
   return found;
 }
 
-/** The first cookie of the name, trimmed, still quoted; '' also for a name without '=', which hides later ones. */
+/**
+ * The first cookie of the name, trimmed, still quoted; '' also for a name without '=', which hides later ones. Values
+ * with a space or a stray quote are passed over, as by Werkzeug 3.1; earlier ones take them, but no id has such.
+ */
 export function findWerkzeugCookie(line: string, name: string): string | undefined {
   const text = unicodeText(line);
   for (let start = 0; start < text.length;) {
@@ -29,7 +32,10 @@ export function findWerkzeugCookie(line: string, name: string): string | undefin
     if (equals >= start) {
       const quotedEnd = endOfQuoted(text, equals + 1);
       end = quotedEnd ?? end;
-      if (trimmed(text.slice(start, equals)) === name) return trimmed(text.slice(equals + 1, end));
+      if (trimmed(text.slice(start, equals)) === name) {
+        const value = trimmed(text.slice(equals + 1, end));
+        if (quotedEnd !== undefined || !/[ \t"]/.test(value)) return value;
+      }
     } else if (trimmed(text.slice(start, end)) === name) {
       return '';
     }

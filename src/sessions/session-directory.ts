@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import type { Preset, SessionId } from '../affinity/session-codec.ts';
 import type { Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
+import { type NameHash, nameHashIn } from './cachelib-names.ts';
 import { checkDirectory } from './directory-check.ts';
 import { listSessions } from './directory-listing.ts';
 import { compareStamp, type FileStamp, type FileState } from './file-state.ts';
@@ -73,6 +74,8 @@ export class SessionDirectory {
   readonly #workshop: PrivateDirectory;
   readonly #wait: LockWait;
   #checked = false;
+  /** Of FileRules.hashed, once it could be found out. */
+  #nameHash: NameHash | undefined;
   /** Taken from the first regular file that is seen. */
   #likeness: Likeness | undefined;
 
@@ -266,7 +269,9 @@ export class SessionDirectory {
 
   /** The way to the session's file, if its directory levels are there. */
   #open(id: SessionId, create: boolean): Place | undefined {
-    const fileName = fileNameOf(this.#options.preset, id, this.#options);
+    if (this.rules.hashed === true) this.#nameHash ??= nameHashIn(this.path);
+    const naming = { cookie: this.#options.cookie, hash: this.#nameHash };
+    const fileName = fileNameOf(this.#options.preset, id, naming);
     // PHP refuses an id that is not longer than its levels.
     if (fileName === undefined || id.length <= this.#depth) {
       throw new HoldfastError('session-file-unusable', 'The id is not of the shape that names a file.');

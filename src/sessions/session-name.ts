@@ -19,6 +19,7 @@ import { jsessionidShape } from '../affinity/session-id/jsessionid.ts';
 import { laravelShape } from '../affinity/session-id/laravel.ts';
 import { codeigniterShape, phpShape, plainShape, symfonyShape } from '../affinity/session-id/plain.ts';
 import { defaultCookie } from '../affinity/session-id/presets.ts';
+import type { NameHash } from './cachelib-names.ts';
 
 export interface FileRules {
   /** Zero bytes read under the lock after a complete answer are a session: the empty one (protocol rule 18). */
@@ -33,13 +34,13 @@ export interface FileRules {
   readonly guard: 'lock' | 'rename' | 'no-writer';
   /** Permission bits that the framework itself gives a new file. */
   readonly mode: number;
+  /** The name is a hash of prefix and id, in hexadecimal (NamingOptions.hash): it leads to no id. */
+  readonly hashed?: true;
   /** Our own directory in the session directory, by a name that the framework's clean-up passes over. */
   readonly privateName: string;
 }
 
 interface FileNaming extends FileRules {
-  /** The name is MD5 of prefix and id, in hexadecimal: it leads to no id. */
-  readonly hashed?: true;
   /** What may stand between prefix and suffix: the preset's exact id. */
   readonly shape: SessionIdShape;
   /** 'cookie': the name of the session's cookie, as it is configured. */
@@ -94,7 +95,7 @@ const namings: Readonly<Record<Preset, FileNaming>> = {
   express: { ...renamedFile, shape: expressShape, suffix: '.json', mode: 0o644 },
   // backends/file.py: SESSION_COOKIE_NAME + key. create() reserves a name with zero bytes; its `_out_` files are no keys.
   django: { ...renamedFile, shape: djangoShape, prefix: { is: 'cookie' } },
-  // cachelib's FileSystemCache: md5(SESSION_KEY_PREFIX + id). It counts, opens and prunes every name in its directory
+  // cachelib's FileSystemCache: hash(SESSION_KEY_PREFIX + id). It counts, opens and prunes every name in its directory
   // but those that end like its own temporary files.
   flask: { ...renamedFile, shape: flaskShape, hashed: true, prefix: 'session:', privateName: '.holdfast.__wz_cache' },
   // FileStore: truncated and written in place, under a lock of its own process only; catalina.sh's umask is 0027.
@@ -120,6 +121,8 @@ export function fileRules(preset: Preset): FileRules {
 export interface NamingOptions {
   /** `session.cookie`, for frameworks that name their files after it; undefined: the preset's own. */
   readonly cookie?: string | undefined;
+  /** For names that are hashes; undefined: as the newest cachelib does it. */
+  readonly hash?: NameHash | undefined;
 }
 
 /**
@@ -130,7 +133,7 @@ export function fileNameOf(preset: Preset, session: SessionId, options: NamingOp
   const naming = namings[preset];
   if (naming.shape(session) === undefined) return undefined;
   const text = prefixOf(preset, naming, options) + session;
-  const name = (naming.hashed === true ? hash('md5', text, 'hex') : text) + naming.suffix;
+  const name = (naming.hashed === true ? hash(options.hash ?? 'sha256', text, 'hex') : text) + naming.suffix;
   // A cookie's name may make it too long for any file system.
   return name.length <= fileNameLengthMax ? name : undefined;
 }

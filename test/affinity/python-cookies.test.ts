@@ -57,6 +57,8 @@ test('Django and Werkzeug themselves find the same cookies in any line', () => {
     assert.equal(django, found[index]![0], `Django: ${JSON.stringify(line)}`);
     // Before 2.3 Werkzeug trims ASCII alone; a name or value with other space around it is then another one.
     if (/[^\x00-\x7f]/.test(line)) continue;
+    // And it takes values with spaces and stray quotes, which newer ones pass over.
+    if (/[ \t"]/.test(found[index]![1] ?? '')) continue;
     assert.equal(werkzeug, found[index]![1], `Werkzeug: ${JSON.stringify(line)}`);
   }
 });
