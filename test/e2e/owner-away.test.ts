@@ -10,7 +10,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
-import { fillQueue } from '../support/black-hole.ts';
 import { Browser } from '../support/cookie-jar.ts';
 import { deploy, type DeployedPod, type Deployment } from '../support/deployment.ts';
 import { until } from '../support/until.ts';
@@ -23,8 +22,8 @@ interface Two {
   readonly user: () => Promise<Browser>;
 }
 
-async function two(t: TestContext): Promise<Two> {
-  const deployment = await deploy(t, { application: 'plain-php', pods: 2, gateways: 0 });
+async function two(t: TestContext, over: { readonly faultProxies?: boolean } = {}): Promise<Two> {
+  const deployment = await deploy(t, { application: 'plain-php', pods: 2, gateways: 0, ...over });
   const [owner, other] = deployment.pods as readonly [DeployedPod, DeployedPod];
   const user = async (): Promise<Browser> => {
     const browser = new Browser(at(owner), { timeoutMs: 20_000 });
@@ -102,13 +101,18 @@ test('a frozen owner: its sessions go on elsewhere, and what it answers when it 
   assert.equal(asked.length, 1, 'the others were taken without another question');
 });
 
-test('an owner that is a black hole, where not even connections are made: its sessions go on elsewhere', async (t) => {
-  const { owner, other, user } = await two(t);
-  const browser = await user();
-  owner.sidecar.process.signal('SIGSTOP');
-  // Frozen, nobody takes connections out of the kernel's queue: once it is full, further ones get no answer at all.
-  await Promise.all([fillQueue(t, owner.dataPort, 4096), fillQueue(t, owner.peerPort, 511)]);
+test('sidecars cut from each other, without a word: the session goes on at the one, the other answers no success', async (t) => {
+  const { owner, other, user } = await two(t, { faultProxies: true });
+  const [browser, second] = [await user(), await user()];
+  // Neither a connection nor a refusal; clients and Redis are still reached.
+  await owner.network!.set({ kind: 'silent' }, 'data', 'peer');
   assert.equal(await next(browser, other), 2);
+  assert.equal(await next(second, other), 2);
+  browser.origin = at(owner);
+  assert.equal((await browser.get('/inc')).status, 503, 'its write is refused');
+  assert.equal(await next(browser, owner), 3, 'it knows now, and sends it to the new owner');
+  await owner.network!.set({ kind: 'pass' }, 'data', 'peer');
+  assert.equal(await next(browser, other), 4);
 });
 
 test('a tunnel and an event stream go to the owner through another sidecar, as they come', async (t) => {

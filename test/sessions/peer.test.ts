@@ -13,8 +13,8 @@ import { PeerServer } from '../../src/sessions/peer-server.ts';
 import type { ReleaseAnswer, ReleaseAsk } from '../../src/sessions/peers.ts';
 import type { Owner, StoreName } from '../../src/store/contract.ts';
 import { type Hello, helloField, HelloSigner } from '../../src/upstream/hello.ts';
-import { blackHole } from '../support/black-hole.ts';
 import { freePort } from '../support/free-port.ts';
+import { SilentListener } from '../support/silent-listener.ts';
 
 const log = createLog({ level: 'silent' });
 const secrets: Secrets = [Buffer.from('a store key of some length')];
@@ -177,7 +177,10 @@ test('silence is no answer, after a bound', async (t) => {
 });
 
 test('a peer where not even a connection is made is no answer, and does not serve', async (t) => {
-  const port = await blackHole(t);
+  const port = await freePort();
+  const silent = await SilentListener.listen({ host: '127.0.0.1', port });
+  silent.fill();
+  t.after(() => silent.close());
   assert.equal(await client(t).ask(ownerAt(port), ask), 'unreachable');
   assert.equal(await client(t).serves({ ...ownerAt(port), data: `127.0.0.1:${port}` }), false);
 });

@@ -5,9 +5,9 @@ import { test, type TestContext } from 'node:test';
 import type { Address } from '../../src/base/address.ts';
 import { HelloSigner } from '../../src/upstream/hello.ts';
 import { probe, type ProbeOptions, type ProbeResult } from '../../src/upstream/probe.ts';
-import { blackHole } from '../support/black-hole.ts';
 import { freePort } from '../support/free-port.ts';
 import { ScriptedSidecar, testSecrets } from '../support/scripted-sidecar.ts';
+import { SilentListener } from '../support/silent-listener.ts';
 
 const signer = new HelloSigner(testSecrets);
 
@@ -117,7 +117,10 @@ test('a pod that takes the connection and stays silent fails in time', async (t)
 });
 
 test('a pod where not even a connection is made or refused fails in its own time', async (t) => {
-  const address = { host: '127.0.0.1', port: await blackHole(t) };
+  const address = { host: '127.0.0.1', port: await freePort() };
+  const silent = await SilentListener.listen(address);
+  silent.fill();
+  t.after(() => silent.close());
   assert.match(await why(asked(address, { signer, timeoutMs: 100 })), /timeout: no answer in 100 ms/);
   assert.match(await why(asked(address, { path: '/up', timeoutMs: 100 })), /timeout: no answer in 100 ms/);
   assert.match(await why(asked(address, { timeoutMs: 100 })), /connecting took too long/);
