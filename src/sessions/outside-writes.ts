@@ -28,7 +28,7 @@ const gatherMs = 100;
 const hintsMax = 4096;
 /** Between two scans. Their looks take 4 us each. */
 const scanPauseMsDefault = 10_000;
-/** Looks without a pause: the event loop is held for some 0.3 ms. */
+/** Looks without a pause: the event loop is held for some 0.3 ms, 2 ms where each finds a change. */
 const looksAtOnce = 64;
 const betweenLooksMs = 10;
 /** Captures under way for outside changes. */
@@ -44,7 +44,9 @@ export class OutsideWrites {
   readonly #unsynced: Unsynced;
   readonly #watch: DirectoryWatch;
   readonly #scanPauseMs: number;
-  #hinted = new Set<SessionId>();
+  /** File names as the kernel told them, and sessions to be looked at again. */
+  #hinted = new Set<string>();
+  #again = new Set<SessionId>();
   #gathering: Timer | undefined;
   #running = false;
   #watchFailureTold = false;
@@ -76,12 +78,13 @@ export class OutsideWrites {
     this.#gathering?.cancel();
     this.#gathering = undefined;
     this.#hinted.clear();
+    this.#again.clear();
   }
 
+  /** Several for each request: nothing is done here but to remember it. */
   #hint(fileName: string): void {
-    const session = this.#context.options.directory.sessionNamed(fileName);
-    if (session === undefined || this.#hinted.size >= hintsMax) return;
-    this.#hinted.add(session);
+    if (this.#hinted.size >= hintsMax) return;
+    this.#hinted.add(fileName);
     this.#gather();
   }
 
@@ -98,11 +101,17 @@ export class OutsideWrites {
   }
 
   async #lookAtHinted(): Promise<void> {
-    const hinted = this.#hinted;
-    this.#hinted = new Set();
-    await this.#round(hinted, 'hint');
+    const sessions = this.#again;
+    const { directory } = this.#context.options;
+    for (const fileName of this.#hinted) {
+      const session = directory.sessionNamed(fileName);
+      if (session !== undefined) sessions.add(session);
+    }
+    this.#hinted.clear();
+    this.#again = new Set();
+    await this.#round(sessions, 'hint');
     this.#gathering = undefined;
-    if (this.#hinted.size > 0) this.#gather();
+    if (this.#hinted.size + this.#again.size > 0) this.#gather();
   }
 
   async #scanOnAndOn(): Promise<void> {
@@ -114,13 +123,13 @@ export class OutsideWrites {
     }
   }
 
-  #ours(): Iterable<SessionId> {
+  #ours(): readonly SessionId[] {
     return this.#context.known.all().flatMap(({ id, state }) => (state.at === 'owned' ? [id] : []));
   }
 
-  /** Looks at each session, in slices; then captures what has changed. Never rejects. */
+  /** Looks at each session and captures what has changed, in slices; deletions in the end, together. Never rejects. */
   async #round(sessions: Iterable<SessionId>, found: Found): Promise<void> {
-    const changed: SessionEntry[] = [];
+    let changed: SessionEntry[] = [];
     const gone: SessionEntry[] = [];
     try {
       const condition = this.#context.options.directory.condition();
@@ -130,11 +139,14 @@ export class OutsideWrites {
         if (!this.#running) return;
         const entry = this.#context.known.peek(session);
         const seen = entry === undefined ? this.#strange(session) : this.#look(entry, found);
-        if (seen === 'later') this.#hintAgain(session);
+        if (seen === 'later') this.#lookAgain(session);
         else if (seen === 'changed') changed.push(entry!);
         else if (seen === 'gone') gone.push(entry!);
         looks++;
-        if (looks % looksAtOnce === 0) await delay(this.#context.options.clock, betweenLooksMs);
+        if (looks % looksAtOnce !== 0) continue;
+        await forEachBounded(changed, capturesAtOnce, (one) => this.#captured(one, found));
+        changed = [];
+        await delay(this.#context.options.clock, betweenLooksMs);
       }
       await forEachBounded(changed, capturesAtOnce, (entry) => this.#captured(entry, found));
       if (gone.length > 0) await this.#deleted(gone, { found, isEmptied: condition === 'emptied' });
@@ -143,8 +155,11 @@ export class OutsideWrites {
     }
   }
 
-  #hintAgain(session: SessionId): void {
-    if (this.#hinted.size < hintsMax) this.#hinted.add(session);
+  /** At the next gathering; beyond the bound the scan has to find it. */
+  #lookAgain(session: SessionId): void {
+    if (this.#again.size >= hintsMax) return;
+    this.#again.add(session);
+    this.#gather();
   }
 
   #look(entry: SessionEntry, found: Found): 'nothing' | 'later' | 'changed' | 'gone' {
@@ -207,20 +222,15 @@ export class OutsideWrites {
 
   async #captured(entry: SessionEntry, found: Found): Promise<void> {
     if (entry.busy || entry.state.at !== 'owned') {
-      this.#hintAgain(entry.id);
+      this.#lookAgain(entry.id);
       return;
     }
     const end = await this.#capture.run(entry, outside, { withinMs: 0 });
     if (end.kind === 'safe' && end.stored === true) this.#count('outsideChanges', found);
     else if (end.kind === 'buried') this.#count('outsideDeletions', found);
     else if (end.kind === 'unsynced') this.#unsynced.add(entry.id);
-    else if (end.kind === 'refused' && end.reason === 'lock-timeout') this.#later(entry.id);
-  }
-
-  /** Whoever writes it holds its lock, perhaps for long; the next look is at the next gathering. */
-  #later(session: SessionId): void {
-    this.#hintAgain(session);
-    this.#gather();
+    // Whoever writes it holds its lock, perhaps for long.
+    else if (end.kind === 'refused' && end.reason === 'lock-timeout') this.#lookAgain(entry.id);
   }
 
   #count(what: 'outsideChanges' | 'outsideDeletions', found: Found): void {
@@ -237,7 +247,7 @@ export class OutsideWrites {
     { found, isEmptied }: { readonly found: Found; readonly isEmptied: boolean },
   ): Promise<void> {
     const young = gone.filter((entry) => this.#isYoung(entry));
-    const ours = young.length < massMin ? 0 : [...this.#ours()].length;
+    const ours = young.length < massMin ? 0 : this.#ours().length;
     const areLost = isEmptied || (young.length >= massMin && young.length * 2 > ours);
     const ended = areLost ? gone.filter((entry) => !this.#isYoung(entry)) : gone;
     if (areLost && young.length > 0) this.#lost(young);
