@@ -16,7 +16,7 @@ export const closeMs = 200;
 
 /** The options of a client with the connector that fits them; they hold `host` and `port`, or `sentinels`. */
 export function withGuardedSockets(options: Readonly<RedisOptions>): RedisOptions {
-  if (options.sentinels !== undefined && options.sentinels !== null) return { ...options, Connector: SentinelSockets };
+  if (options.sentinels !== undefined) return { ...options, Connector: SentinelSockets };
   const { host = 'localhost', port = 6379, tls } = options;
   return {
     ...options,

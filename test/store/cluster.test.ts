@@ -35,7 +35,7 @@ describe('a Redis Cluster', { concurrency: true }, () => {
     await Promise.all(writers.map((writer) => writer.stop()));
     for (const writer of writers) {
       assert.equal(writer.refused, 0, 'nobody else writes these sessions');
-      assert.ok((await writer.found()) >= writer.acknowledged, `${writer.name}`);
+      assert.ok((await writer.found()) >= writer.acknowledged, writer.name);
     }
     const puts = writers.reduce((sum, { sent }) => sum + sent, 0);
     const failures = writers.reduce((sum, writer) => sum + writer.failures, 0);
