@@ -30,7 +30,7 @@ export interface Replica {
 /** Fixed, so that restarted replicas read each other's cookies. */
 export const applicationSecrets: Readonly<Record<string, string>> = {
   APP_KEY: `base64:${Buffer.from('an example key of 32 bytes, open').toString('base64')}`,
-  SESSION_SECRET: 'an example secret, open to all',
+  SESSION_SECRET: 'an example secret that is open to all',
 };
 
 const examples = join(repositoryRoot, 'examples');

@@ -74,7 +74,7 @@ export class VirtualUser {
   readonly #browser: Browser;
   /** The last acknowledged number. */
   #last = 0;
-  /** The highest acknowledged number of this session. */
+  /** The highest acknowledged number of this user's sessions since the last logout. */
   #highest = 0;
   /** Requests since then that may have counted. */
   #unknown = 0;
@@ -279,7 +279,7 @@ export class VirtualUser {
     if (!Number.isSafeInteger(number)) this.#violation('garbage', words);
     else if (number === 1) this.#violation('reset', words);
     // A session that fell back and jumps forward again is the user's own, on another pod.
-    else this.#violation(number <= this.#highest + this.#unknown ? 'lost-write' : 'foreign', words);
+    else this.#violation(number <= this.#highest + this.#unknown + 2 ? 'lost-write' : 'foreign', words);
   }
 
   #settle(number: number, unknown: number): void {
