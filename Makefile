@@ -13,7 +13,7 @@ test_packages := php-cli php-laravel-framework redis-server openssl curl libfake
   python3-django python3-flask python3-flask-session python3-cachelib gunicorn tomcat10-common openjdk-17-jre-headless
 bench_packages := nginx-light haproxy wrk curl
 
-.PHONY: help install tools check types lint format fix test chaos docs demo bench bench-keeper image-test
+.PHONY: help install tools check types lint format fix test chaos frameworks docs demo bench bench-keeper image-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -48,6 +48,12 @@ chaos: install ## faults by the hundred under load; SEED=n does one round again;
 	@.ci/tools $(test_packages)
 	@node test/checker/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(if $(MINUTES),--minutes $(MINUTES)) \
 	  $(if $(FAULTS),--faults $(FAULTS)) $(if $(APPLICATION),--application $(APPLICATION))
+
+frameworks: install tools ## the newest Laravel and CodeIgniter, by Composer or from COMPOSER_VENDOR=<its vendor directory>
+	@vendor="$(COMPOSER_VENDOR)"; [ -n "$$vendor" ] || { .ci/tools composer; mkdir -p tmp/frameworks; \
+	  composer require --quiet --no-interaction --working-dir=tmp/frameworks laravel/framework codeigniter4/framework; \
+	  vendor=$(CURDIR)/tmp/frameworks/vendor; }; \
+	COMPOSER_VENDOR="$$vendor" node --test test/frameworks/composer-frameworks.ts
 
 docs: install ## write the pages again that come from tables
 	@node test/support/write-docs.ts

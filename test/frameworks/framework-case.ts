@@ -72,11 +72,13 @@ async function staysAndMoves({ t, deployment, user }: FrameworkUnderTest): Promi
     const redis = new Redis(deployment.redis.url);
     step.after(() => redis.disconnect());
     await user.reads();
-    const begun = await lifeLeftMs(redis);
+    let before = await lifeLeftMs(redis);
     await until('reading has renewed it', async () => {
       await user.reads();
-      const left = await lifeLeftMs(redis);
-      return left > begun || (left > 0 && begun <= 0);
+      const now = await lifeLeftMs(redis);
+      const isRenewed = now > before;
+      before = now;
+      return isRenewed;
     });
   });
 
@@ -245,7 +247,7 @@ async function whileReading(user: FrameworkUser, work: Promise<unknown>): Promis
   await done;
 }
 
-/** Of the session record that lives longest; the store has only this user's. */
+/** Milliseconds, of the session record that lives longest; the store has only this user's. */
 async function lifeLeftMs(redis: Redis): Promise<number> {
   const keys = await redis.keys('*');
   const records = await Promise.all(

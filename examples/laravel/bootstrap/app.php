@@ -1,7 +1,8 @@
 <?php
 
-// Laravel from Debian's php-laravel-framework, or from Composer where there is a vendor directory.
-$composer = dirname(__DIR__).'/vendor/autoload.php';
+// Laravel from Debian's php-laravel-framework, or from Composer where there is a vendor directory, here or as
+// $COMPOSER_VENDOR says.
+$composer = (getenv('COMPOSER_VENDOR') ?: dirname(__DIR__).'/vendor').'/autoload.php';
 $debian = '/usr/share/php/Illuminate/autoload.php';
 if (! is_file($composer) && ! is_file($debian)) {
     http_response_code(500);
