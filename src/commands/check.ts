@@ -4,8 +4,11 @@
  */
 
 import { readFileSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { formatAddress } from '../base/address.ts';
 import type { Config } from '../config/config.ts';
+import { isLoopback } from '../config/settle.ts';
+import { parseSavePath } from '../sessions/session-name.ts';
 import type { ConfigOptions } from './load-or-complain.ts';
 import { loadOrComplain } from './load-or-complain.ts';
 
@@ -31,12 +34,23 @@ function summary(config: Config): string {
 /** Rules 39: whoever reaches the application directly goes past the keeper. */
 function warnings(config: Config): readonly string[] {
   if (config.role !== 'sidecar') return [];
-  const { port } = config.application;
-  return listensEverywhere(port)
-    ? [
-        `the application listens on all interfaces at port ${port}: others can reach it past this sidecar; let it listen on 127.0.0.1`,
-      ]
-    : [];
+  const { application, sessions } = config;
+  const found: string[] = [];
+  if (!isLoopback(application.host)) {
+    found.push(
+      `application: ${formatAddress(application)} is not on this machine's loopback: others may reach it past this sidecar, which keeps the files of one pod only`,
+    );
+  } else if (listensEverywhere(application.port)) {
+    found.push(
+      `the application listens on all interfaces at port ${application.port}: others can reach it past this sidecar; let it listen on 127.0.0.1`,
+    );
+  }
+  if (!isAbsolute(parseSavePath(sessions.directory).directory)) {
+    found.push(
+      `sessions.directory: "${sessions.directory}" is relative to wherever this process is started; write the whole path`,
+    );
+  }
+  return found;
 }
 
 /** Whether some socket of this network namespace listens on that port of every interface; false where unknown. */

@@ -5,9 +5,15 @@
  * printed names the session by its digest.
  */
 
+import { systemClock } from '../base/clock.ts';
+import { createLog } from '../base/log.ts';
+import { Metrics } from '../base/metrics.ts';
+import type { Config } from '../config/config.ts';
 import { askAdmin, errorOf } from './admin-client.ts';
 import type { ConfigOptions } from './load-or-complain.ts';
 import { loadOrComplain } from './load-or-complain.ts';
+import { openCodec } from './process-parts.ts';
+import { readSessionId } from './read-session-id.ts';
 
 export interface WhereOptions extends ConfigOptions {
   /** The id or the cookie's value; `-`: on standard input. */
@@ -29,6 +35,12 @@ export async function where(options: WhereOptions): Promise<number> {
     process.stderr.write('holdfast where: no session id was given\n');
     return 1;
   }
+  if (!maybeSession(session, config)) {
+    process.stderr.write(
+      `holdfast where: that is neither a session id of preset ${config.session.preset} nor the value of its cookie\n`,
+    );
+    return 1;
+  }
   const path = `/sessions/${encodeURIComponent(session)}`;
   const reply = await askAdmin(config, { method: 'GET', path, timeoutMs: answerTimeoutMs });
   if (reply.kind === 'answer' && reply.status === 200) {
@@ -37,6 +49,13 @@ export async function where(options: WhereOptions): Promise<number> {
   }
   process.stderr.write(`holdfast where: ${reply.kind === 'nobody' ? reply.why : errorOf(reply)}\n`);
   return 2;
+}
+
+/** False only where the running process could not read it either: it may have found out the cookie's name by now. */
+function maybeSession(given: string, config: Config): boolean {
+  if (config.session.cookie === undefined) return true;
+  const codec = openCodec(config, { log: createLog({ level: 'silent' }), metrics: new Metrics(), clock: systemClock });
+  return readSessionId(given, codec, config) !== undefined;
 }
 
 async function readId(input: AsyncIterable<Uint8Array | string>): Promise<string> {

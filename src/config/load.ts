@@ -83,6 +83,8 @@ function leaveOut(tree: Tree, path: readonly string[]): void {
  */
 function ofItsRole(written: Tree, environment: Environment): Tree {
   const given = followReferences({ role: written['role'] }, environment, [])['role'];
+  // What is wrong in a section is said also where it is not clear yet whose it is.
+  if (given !== undefined && given !== 'sidecar' && given !== 'gateway') return written;
   const role: RoleName = given === 'sidecar' ? 'sidecar' : 'gateway';
   const others = roles.filter((name) => name !== role).flatMap((name) => roleKeys[name]);
   return Object.fromEntries(Object.entries(written).filter(([name]) => !others.includes(name)));

@@ -139,16 +139,30 @@ function isText(key: Key): boolean {
   return !otherKinds.has(key.kind) && !key.kind.includes('off');
 }
 
+/** The parser's own words may quote what stands there, which may be a secret. */
+const yamlFaults: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'the same key stands there a second time',
+  TAB_AS_INDENT: 'a tab; YAML is indented with spaces',
+  BAD_INDENT: 'the indentation does not fit the lines above',
+  MISSING_CHAR: 'a quote, a bracket, a comma or a colon is missing',
+  BLOCK_AS_IMPLICIT_KEY: 'two keys in one line; put the value in quotes if it has a colon followed by a space',
+  BAD_SCALAR_START: 'a value that begins with this character needs quotes',
+  BAD_DQ_ESCAPE: 'in double quotes a backslash has a meaning; single quotes take it as it is',
+  BAD_ALIAS: 'a value that begins with * or & needs quotes',
+  MULTIPLE_DOCS: 'a second document begins; one file is one configuration',
+  MULTILINE_IMPLICIT_KEY: 'a key goes over several lines; is a colon missing?',
+  UNEXPECTED_TOKEN: 'something stands where a new line was expected',
+  TAG_RESOLVE_FAILED: 'a value that begins with ! needs quotes',
+};
+
 function parseYaml(text: string): Value {
   try {
     const document = parseDocument(text, { version: '1.2', prettyErrors: true, strict: true, uniqueKeys: true });
     const [error] = document.errors;
     if (error !== undefined) {
       const place = error.linePos?.[0];
-      return {
-        kind: 'bad',
-        why: `${error.code}${place === undefined ? '' : ` in line ${place.line}, column ${place.col}`}`,
-      };
+      const words = yamlFaults[error.code] ?? `something is misplaced (${error.code})`;
+      return { kind: 'bad', why: place === undefined ? words : `line ${place.line}, column ${place.col}: ${words}` };
     }
     const value: unknown = document.toJS({ maxAliasCount: aliasesMax });
     return { kind: 'value', value };

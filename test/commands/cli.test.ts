@@ -59,6 +59,7 @@ timeouts: { drain: 1s }
 `;
 }
 
+const knownId = 'b5i2c5d4hcqnavs6jhn01t7uuj';
 const asked: string[] = [];
 const view: SessionView = {
   session: 'digest',
@@ -76,7 +77,7 @@ const sample: Window = {
   pods: () => [],
   session: (id) => {
     asked.push(id);
-    return Promise.resolve(id === 'known/id' ? view : undefined);
+    return Promise.resolve(id === knownId ? view : undefined);
   },
   drain: () => Promise.resolve(void asked.push('drain')),
   figures: () => [],
@@ -167,29 +168,34 @@ sessions: { directory: /sessions }
 
 test('where tells people and programs which pod has a session', async (context) => {
   const path = await running(context);
-  const plain = await holdfast(['where', 'known/id', '--config', path]);
+  const plain = await holdfast(['where', knownId, '--config', path]);
   assert.equal(plain.code, 0);
   assert.match(plain.out, /^pod +pod-a$/m);
   assert.match(plain.out, /^reason +owner in the store$/m);
-  const json = await holdfast(['where', 'known/id', '--json', '--config', path]);
+  const json = await holdfast(['where', knownId, '--json', '--config', path]);
   assert.deepEqual(JSON.parse(json.out), view);
 });
 
 test('where - reads the id from standard input', async (context) => {
   const path = await running(context);
-  const { code, out } = await holdfast(['where', '-', '--config', path], { input: 'known/id\n' });
+  const { code, out } = await holdfast(['where', '-', '--config', path], { input: `${knownId}\n` });
   assert.equal(code, 0);
   assert.match(out, /pod-a/);
-  assert.deepEqual(asked, ['known/id']);
+  assert.deepEqual(asked, [knownId]);
   assert.equal((await holdfast(['where', '-', '--config', path], { input: '\n' })).code, 1);
 });
 
 test('where ends with 2 for a session that nobody knows, and where no process runs', async (context) => {
   const path = await running(context);
-  const unknown = await holdfast(['where', 'other', '--config', path]);
+  const unknown = await holdfast(['where', '0000c5d4hcqnavs6jhn01t7uuj', '--config', path]);
   assert.deepEqual([unknown.code, unknown.out], [2, '']);
   assert.match(unknown.err, /nobody knows this session/);
-  const nobody = await holdfast(['where', 'x', '--config', file('nobody.yaml', gateway('unix:/nowhere/admin.sock'))]);
+  const nobody = await holdfast([
+    'where',
+    knownId,
+    '--config',
+    file('nobody.yaml', gateway('unix:/nowhere/admin.sock')),
+  ]);
   assert.equal(nobody.code, 2);
   assert.match(nobody.err, /no process answered at unix:\/nowhere\/admin\.sock \(ENOENT\)/);
 });
@@ -200,4 +206,33 @@ test('drain asks the running process and waits for it', async (context) => {
   assert.deepEqual([code, out, asked], [0, 'drained\n', ['drain']]);
   const nobody = await holdfast(['drain', '--config', file('nobody.yaml', gateway('127.0.0.1:1'))]);
   assert.equal(nobody.code, 2);
+});
+
+test('where says of what is no session id that it is none, without asking anybody', async () => {
+  const path = file('nobody-asked.yaml', gateway('unix:/nowhere/admin.sock'));
+  const { code, out, err } = await holdfast(['where', '../etc/passwd', '--config', path]);
+  assert.deepEqual([code, out], [1, '']);
+  assert.equal(err, 'holdfast where: that is neither a session id of preset php nor the value of its cookie\n');
+});
+
+test('an unknown role hides nothing that is wrong in any section', async () => {
+  const path = file('role.yaml', 'role: proxy\nsessions: { maxBytes: many }\nhealth: { fails: -1 }\n');
+  const { code, err } = await holdfast(['check', '--config', path]);
+  assert.equal(code, 1);
+  for (const key of ['role', 'sessions.maxBytes', 'health.fails']) assert.match(err, new RegExp(`^ {2}${key}: `, 'm'));
+});
+
+test('check warns of an application beyond loopback and of a session directory that is relative', async () => {
+  const sidecar = `
+role: sidecar
+session: { preset: php }
+store: { url: "redis://redis:6379", key: "${secret}" }
+pod: { name: pod-a }
+application: 10.1.0.4:9000
+sessions: { directory: storage/sessions }
+`;
+  const { code, err } = await holdfast(['check', '--config', file('far.yaml', sidecar)]);
+  assert.equal(code, 0, err);
+  assert.match(err, /^warning: application: 10\.1\.0\.4:9000 is not on this machine's loopback/m);
+  assert.match(err, /^warning: sessions\.directory: "storage\/sessions" is relative/m);
 });

@@ -129,9 +129,9 @@ test('a file that is missing, no YAML, or no mapping is a problem of its own', (
     problems: [{ path: '', words: '/nowhere/holdfast.yaml can not be read: there is no such file' }],
   });
   for (const [yaml, words] of [
-    ['role: [', /is not YAML: \w+ in line 1/],
+    ['role: [', /is not YAML: line 1, column \d+: [a-z]/],
     ['- a\n- b', /does not hold a mapping/],
-    ['role: gateway\nrole: sidecar', /is not YAML: DUPLICATE_KEY in line 2/],
+    ['role: gateway\nrole: sidecar', /is not YAML: line 2, column 1: the same key stands there a second time/],
   ] as const) {
     const found = problems({ yaml });
     assert.equal(found.length, 1);
