@@ -23,6 +23,8 @@ export interface RoundOptions {
   readonly thinkMs: number;
   /** Told what happens as it happens. */
   readonly say: (line: string) => void;
+  /** True: no further step begins. */
+  readonly isOver?: () => boolean;
 }
 
 export interface RoundResult {
@@ -47,7 +49,9 @@ const reportMarginMs = 1000;
 export async function runRound(round: Round, options: RoundOptions): Promise<RoundResult> {
   const running = await ChaosRound.start(round, options);
   try {
-    for (const step of round.steps) if (!(await running.step(step))) break;
+    for (const step of round.steps) {
+      if (options.isOver?.() === true || !(await running.step(step))) break;
+    }
     return await running.finish();
   } finally {
     await running.close();

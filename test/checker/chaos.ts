@@ -60,16 +60,20 @@ async function main(): Promise<void> {
   const options = roundOptions();
   const figures = new ChaosFigures();
   const endMs = performance.now() + Number(values.minutes) * 60_000;
+  let isInterrupted = false;
+  // Everything is ended in order, its file systems too.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (isInterrupted = true));
+  const isOver = () => isInterrupted;
   let seed = isReplay ? Number(values.seed) : Date.now() % 1_000_000_000;
   do {
     const round = planRound(seed, options);
     for (const line of describeRound(round)) say(line);
-    const result = await runRound(round, { users: Number(values.users), thinkMs: Number(values.think), say });
+    const result = await runRound(round, { users: Number(values.users), thinkMs: Number(values.think), say, isOver });
     figures.add(result);
     say(`seed ${seed}: ${result.failures.length === 0 ? 'nothing wrong' : `${result.failures.length} failures`}`);
     for (const line of figures.lines()) say(line);
     seed += 1;
-  } while (!isReplay && figures.kills < Number(values.kills) && performance.now() < endMs);
+  } while (!isReplay && !isOver() && figures.kills < Number(values.kills) && performance.now() < endMs);
   say(
     `${machine()}; commit ${execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: repositoryRoot }).toString().trim()}`,
   );
