@@ -15,31 +15,29 @@ import type { ResponseHead } from '../http1/response-head.ts';
 import type { SessionTurn, SessionTurns } from '../sessions/session-turns.ts';
 import type { AdmitAsk, Admission, SessionGate, Stay, Verdict } from '../sessions/stay.ts';
 import type { Owner } from '../store/contract.ts';
-import { type Hello, helloField, type HelloSigner, helloTarget, isQuestion, otherKeyAnswer } from '../upstream/hello.ts';
+import {
+  type Hello,
+  helloField,
+  type HelloSigner,
+  helloTarget,
+  isQuestion,
+  otherKeyAnswer,
+} from '../upstream/hello.ts';
 import {
   formatServedBy,
   fromField,
   hopField,
   internalField,
   type InternalSigner,
-  moveField,
   ownField,
   parseOwnMark,
   podField,
 } from '../upstream/signed-fields.ts';
+import { readTrusted, type Trusted } from './internal-trust.ts';
 import type { KeeperScope } from './keeper-scope.ts';
+import { hasNoEnd, holdOf } from './held-answer.ts';
 import type { PerSessionLimit } from './per-session.ts';
-import type {
-  Answered,
-  AttemptFailure,
-  ClientPeer,
-  ExchangeEnd,
-  ExchangeRequest,
-  OwnAnswer,
-  Plan,
-  Role,
-  Step,
-} from './plan.ts';
+import type { Answered, AttemptFailure, ExchangeEnd, ExchangeRequest, OwnAnswer, Plan, Role, Step } from './plan.ts';
 
 export interface SidecarRoleOptions {
   readonly own: Owner;
@@ -83,21 +81,6 @@ export class SidecarRole implements Role {
   }
 }
 
-/** What the internal fields of a request amount to, once their signatures hold. */
-interface Trusted {
-  /** The request comes from a gateway or a sidecar of ours. */
-  readonly own: boolean;
-  readonly move: AdmitAsk['move'];
-  /** Another sidecar forwarded it to this one. */
-  readonly hopped: boolean;
-  /** This sidecar forwarded it, and it has come back. */
-  readonly looped: boolean;
-}
-
-const stranger: Trusted = { own: false, move: undefined, hopped: false, looped: false };
-const ownCaller: Trusted = { own: true, move: undefined, hopped: false, looped: false };
-const looping: Trusted = { own: false, move: undefined, hopped: false, looped: true };
-
 class SidecarPlan implements Plan {
   readonly cookie = undefined;
   readonly forwarded: Plan['forwarded'];
@@ -122,7 +105,7 @@ class SidecarPlan implements Plan {
     this.#ignored = options.scope.ignores(request.head);
     this.#session = this.#ignored ? undefined : options.codec.fromRequest(request.head.cookie);
     this.#kept = !this.#ignored && !options.scope.skips(request.head);
-    this.#trusted = this.#readTrusted(request.client);
+    this.#trusted = readTrusted(request, this.#session, options);
     this.forwarded = this.#trusted.own ? 'keep' : request.client.trusted ? 'append' : 'replace';
   }
 
@@ -154,8 +137,9 @@ class SidecarPlan implements Plan {
     if (this.#stay === undefined && change.kind !== 'none') this.#stay = this.#options.gate.visit();
     this.#change = change;
     this.#stay?.answered(change);
-    const { savedLater } = this.#options;
-    return { kind: 'pass', hold: this.#hold(head, change), savedLater, fields: this.#servedBy() };
+    const { savedLater, sync } = this.#options;
+    const hold = this.#stay === undefined ? 'none' : holdOf(head, { change, session: this.#session, sync });
+    return { kind: 'pass', hold, savedLater, fields: this.#servedBy() };
   }
 
   fences(setCookie: string): boolean {
@@ -293,19 +277,6 @@ class SidecarPlan implements Plan {
     return { kind: 'pass', hold: 'none', fields };
   }
 
-  /**
-   * Rules 8 and 9: the head waits where a client would act on it before the body's end. In async mode only a logout
-   * waits for the store; whether it was one is known at the end of the answer, which is held for that look alone.
-   */
-  #hold(head: ResponseHead, change: CookieChange): 'none' | 'end' | 'head' {
-    const { sync } = this.#options;
-    if (this.#stay === undefined) return 'none';
-    if (this.#session === undefined && (change.kind === 'none' || !sync)) return 'none';
-    if (change.kind === 'ended') return 'head';
-    if (change.kind === 'set' && change.session !== this.#session) return 'head';
-    return sync && head.status >= 300 && head.status < 400 ? 'head' : 'end';
-  }
-
   #servedBy(): readonly (readonly [string, string])[] {
     if (!this.#trusted.own) return [];
     const { own } = this.#options;
@@ -321,32 +292,6 @@ class SidecarPlan implements Plan {
       return 'new';
     if (this.#session === undefined) return 'none';
     return this.#stay?.session === undefined ? 'hit' : this.#stay.outcome;
-  }
-
-  #readTrusted(client: ClientPeer): Trusted {
-    const { own, signer } = this.#options;
-    const token = internalField(this.#head.fields, fromField);
-    if (token === undefined) return stranger;
-    const session = this.#session;
-    const hopText = session === undefined ? undefined : internalField(this.#head.fields, hopField);
-    const hop =
-      session === undefined || hopText === undefined
-        ? undefined
-        : signer.verifyHop(hopText, this.#options.nameOf(session));
-    // Whoever it was meant for: its address may be ours by now.
-    if (hop?.from === own.uid) return looping;
-    if (client.verifiedToken !== token) {
-      if (!signer.verifyToken(own.uid, token)) return stranger;
-      client.verifiedToken = token;
-    }
-    const move = session === undefined ? undefined : internalField(this.#head.fields, moveField);
-    if (session === undefined || (move === undefined && hop === undefined)) return ownCaller;
-    return {
-      own: true,
-      move: move === undefined ? undefined : signer.verifyMove(own.uid, move, this.#options.nameOf(session)),
-      hopped: hop?.to === own.uid,
-      looped: false,
-    };
   }
 
   /** A gateway with another store.key is told so, and nothing else; what does not even look like one is a request. */
@@ -382,13 +327,6 @@ function howElsewhereFailed({ unsent }: AttemptFailure): 'dead' | 'draining' | '
   if (unsent === undefined || unsent.startsWith('loop')) return 'dead';
   const goes = ['draining', 'shutting-down', 'upstream-'].some((beginning) => unsent.startsWith(beginning));
   return goes ? 'draining' : 'alive';
-}
-
-/** A tunnel, or a stream of events: others of its session are not to wait for its end. */
-function hasNoEnd(head: ResponseHead): boolean {
-  if (head.status === 101) return true;
-  const type = head.fields.find(({ lower }) => lower === 'content-type')?.value;
-  return type?.toLowerCase().startsWith('text/event-stream') === true;
 }
 
 /** How long a sidecar may take: its application's time and every wait of its own (rules 21). */
