@@ -47,12 +47,23 @@ export function openConfiguredStore(
     ...(store.tls === undefined ? {} : { tls: tlsOptions(store.tls) }),
   });
   metrics.gauge({ name: 'store_up', help: 'Whether the store answers.' }, () => (opened.health.state === 'up' ? 1 : 0));
+  metrics.countRead(
+    { name: 'store_waits_short_total', help: 'Writes that fewer replicas than store.wait.replicas had in time.' },
+    () => opened.counters.waitsShort,
+  );
+  let asked = false;
   const forget = opened.health.onChange((state) => {
-    if (state === 'up') log.info({ store: store.shownUrl }, 'the store answers');
-    else {
-      const why = opened.health.why?.message;
-      log.warn({ store: store.shownUrl, why }, 'the store is down; sessions go on where they are');
+    if (state === 'up') {
+      log.info({ store: store.shownUrl }, 'the store answers');
+      if (!asked) void opened.policies().then((policies) => warnOfEviction(policies, log));
+      asked = true;
+      return;
     }
+    const { kind, message } = opened.health.why ?? {};
+    const words = 'the store is down; sessions go on where they are';
+    // Nobody waits this out: somebody has to change something.
+    if (kind === 'store-misconfigured') log.error({ store: store.shownUrl, why: message }, words);
+    else log.warn({ store: store.shownUrl, why: message }, words);
   });
   const { prefix } = store;
   const keys = new KeyCheck({ opened, mark: keyMark(store.nameKey, store.keys), prefix, log });
@@ -65,6 +76,16 @@ export function openConfiguredStore(
       return opened.store.close();
     },
   };
+}
+
+/** A server that may not be asked says nothing, and then there is nothing to warn of. */
+function warnOfEviction(policies: readonly string[], log: Log): void {
+  const evicting = policies.filter((policy) => policy !== 'noeviction');
+  if (evicting.length === 0) return;
+  log.warn(
+    { policies: evicting },
+    'Redis throws keys away when it is full, and sessions with them: set maxmemory-policy noeviction',
+  );
 }
 
 /** The session cookie's codec; what it finds out is logged once. */

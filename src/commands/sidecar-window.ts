@@ -24,6 +24,8 @@ export interface SidecarState {
   /** Our keys are not those of the store: how they differ. */
   readonly wrongKeys: string | undefined;
   readonly storeState: StoreHealth['state'];
+  /** Why it is not up. */
+  readonly storeWhy: string | undefined;
   readonly uid: string;
   /** Undefined before the session directory was there. */
   readonly keeper: Keeper | undefined;
@@ -45,7 +47,7 @@ export function sidecarWindow({ config, state, find, drain }: SidecarWindowOptio
       return waitsFor === undefined ? { ok: true, reason: 'started' } : { ok: false, reason: waitsFor };
     },
     ready() {
-      const { waitsFor, draining, unready, applicationAccepts, storeState } = state();
+      const { waitsFor, draining, unready, applicationAccepts, storeState, storeWhy } = state();
       if (waitsFor !== undefined) return { ok: false, reason: waitsFor };
       if (unready) return { ok: false, reason: 'draining' };
       if (!applicationAccepts) return { ok: false, reason: 'the application does not accept connections' };
@@ -53,7 +55,8 @@ export function sidecarWindow({ config, state, find, drain }: SidecarWindowOptio
       if (wrongKeys !== undefined) return { ok: true, reason: `degraded: ${wrongKeys}` };
       // A pod that goes away may be the last one there is: it is ready until its application ends (rules 34).
       if (draining) return { ok: true, reason: 'draining: serves until its application ends' };
-      return { ok: true, reason: storeState === 'up' ? 'ready' : 'degraded: the store is down' };
+      if (storeState === 'up') return { ok: true, reason: 'ready' };
+      return { ok: true, reason: `degraded: the store is down${storeWhy === undefined ? '' : `: ${storeWhy}`}` };
     },
     pods() {
       const { draining, applicationAccepts, proxy, uid } = state();

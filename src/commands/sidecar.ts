@@ -324,6 +324,7 @@ class Sidecar implements RunningRole {
       applicationAccepts: this.#application.accepts,
       wrongKeys: this.#keys?.problem,
       storeState: this.#opened.health.state,
+      storeWhy: this.#opened.health.why?.message,
       uid: assembled?.own.uid ?? '',
       keeper: assembled?.keeper,
       proxy: assembled?.proxy,
