@@ -12,7 +12,7 @@ export interface StoreAnswer {
 }
 
 const rows = {
-  NOAUTH: { misconfigured: true, words: 'Redis wants a password: write it into store.url (redis://:PASSWORD@HOST).' },
+  NOAUTH: { misconfigured: true, words: 'Redis wants a password: put it into store.url, as docs/store.md shows.' },
   WRONGPASS: { misconfigured: true, words: 'Redis refuses the user or password of store.url.' },
   NOPERM: {
     misconfigured: true,
