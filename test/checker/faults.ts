@@ -116,7 +116,7 @@ export const faultKinds = {
     kills: 1,
     loses: 'refused',
     async inject({ pod }) {
-      await pod.sidecar.process.kill('SIGKILL');
+      await pod.killSidecar();
       return () => pod.sidecar.start();
     },
   },

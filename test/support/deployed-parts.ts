@@ -249,7 +249,13 @@ export class DeployedPod {
 
   /** kill -9 of the application and the sidecar at once. */
   async kill(): Promise<void> {
-    await Promise.all([this.applicationProcess.kill('SIGKILL'), this.sidecar.process.kill('SIGKILL')]);
+    await Promise.all([this.applicationProcess.kill('SIGKILL'), this.killSidecar()]);
+  }
+
+  /** kill -9 of the sidecar alone. Its proxies refuse from that moment on, not when this process hears of the end. */
+  async killSidecar(): Promise<void> {
+    await this.network?.listens(false);
+    await this.sidecar.process.kill('SIGKILL');
   }
 
   /** As the kubelet ends a pod with a native sidecar: the application first, then the sidecar; the sidecar's end. */
