@@ -49,6 +49,7 @@ export interface RoundOptions {
   readonly onStoreDown?: Round['onStoreDown'];
 }
 
+/** Between pods; twice as much would be the lifetime after which the applications themselves end a session. */
 const hourMs = 3_600_000;
 /** Faults last from a moment to longer than two lost probes and a hand-off. */
 const forMs = { min: 200, max: 4000 } as const;
@@ -88,7 +89,7 @@ export function planRound(seed: number, options: RoundOptions): Round {
     front,
     elsewhere: drawn.elsewhere,
     onStoreDown,
-    skewsMs: drawn.isSkewed ? [hourMs, -hourMs, 0] : [0, 0, 0],
+    skewsMs: drawn.isSkewed ? [seed % 2 === 0 ? hourMs : -hourMs, 0, 0] : [0, 0, 0],
     mayLose,
     steps: Array.from({ length: options.steps }, () => planStep(chance, fitting, isStrictServe)),
   };
