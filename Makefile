@@ -13,7 +13,7 @@ test_packages := php-cli php-laravel-framework redis-server openssl curl libfake
   python3-django python3-flask python3-flask-session python3-cachelib gunicorn tomcat10-common openjdk-17-jre-headless
 bench_packages := nginx-light haproxy wrk curl
 
-.PHONY: help install tools check types lint format fix test chaos frameworks docs demo bench bench-keeper image-test
+.PHONY: help install tools check types lint format fix test model chaos frameworks docs demo bench bench-keeper image-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -54,6 +54,9 @@ frameworks: install tools ## the newest Laravel and CodeIgniter, by Composer or 
 	  composer require --quiet --no-interaction --working-dir=tmp/frameworks laravel/framework codeigniter4/framework; \
 	  vendor=$(CURDIR)/tmp/frameworks/vendor; }; \
 	COMPOSER_VENDOR="$$vendor" node --test test/frameworks/composer-frameworks.ts
+
+model: install ## the ownership protocol: every state of every configuration (minutes)
+	@node --max-old-space-size=6144 test/model/run.ts
 
 docs: install ## write the pages again that come from tables
 	@node test/support/write-docs.ts

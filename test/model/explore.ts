@@ -145,7 +145,7 @@ function tell(initial: World, setting: Setting, way: readonly Step[]): string[] 
     const choices = new Choices(step.answers, true);
     const after = copyOf(world);
     movesOf(world, setting)[step.move]!.run({ world: after, choices, setting });
-    const [what = 'goes on', ...then] = choices.said;
+    const [what = 'a keeper starts to take the session for a request', ...then] = choices.said;
     lines.push(`${String(at + 1).padStart(2)}. ${what}`, ...then.map((line) => `    ${line.trim()}`));
     if (shownRecord(after) !== shownRecord(world)) lines.push(`    the record is now ${shownRecord(after)}`);
     world = after;

@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 
 import { configurations, run } from './configurations.ts';
@@ -33,4 +34,10 @@ describe('without a rule the model finds what goes wrong', () => {
       assert.ok(trace.length > 3, 'it is told step by step');
     });
   }
+});
+
+test('docs/model.md names each rule that is switched off here', () => {
+  const page = readFileSync(new URL('../../docs/model.md', import.meta.url), 'utf8');
+  for (const { rule, without } of mutations)
+    assert.ok(page.includes(`| ${rule} | ${without} |`), `rule ${rule}: ${without}`);
 });

@@ -54,7 +54,7 @@ export const mutations: readonly Mutation[] = [
       create: (_found, call) => record.create(undefined, call),
     },
     configuration: { pods: 2, requests: ['add', 'add', 'read'], faults: {}, isNew: true },
-    finds: '',
+    finds: 'an old owner',
   },
   {
     rule: '6',
