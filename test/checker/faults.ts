@@ -281,7 +281,18 @@ export function faultKind(name: FaultName): FaultKind {
 
 /** Everything is as before the fault: every pod has the store and has stored what it has. */
 export async function settled(deployment: Deployment): Promise<void> {
-  await until('every pod has stored everything', () => deployment.isStored(), { deadlineMs: 30_000 });
+  await until(
+    'every pod has stored everything',
+    async () => {
+      if (await deployment.isStored()) return true;
+      const pages = await Promise.all(deployment.pods.map(({ sidecar }) => sidecar.probe('/metrics')));
+      const told = pages.map(
+        ({ text }) => text.match(/^holdfast_(?:store_up|sessions_unsynced).*$/gm)?.join(' ') ?? '',
+      );
+      throw new Error(deployment.pods.map(({ name }, index) => `${name}: ${told[index]!}`).join('; '));
+    },
+    { deadlineMs: 30_000 },
+  );
 }
 
 function networkOf(pod: DeployedPod): NonNullable<DeployedPod['network']> {
