@@ -31,7 +31,7 @@ import {
 import type { OwnerLookup } from './owner-lookup.ts';
 import type { PerSessionLimit } from './per-session.ts';
 import type { Answered, AttemptFailure, ExchangeRequest, Plan, Role, Step } from './plan.ts';
-import { sidecarResponseMs } from './sidecar-role.ts';
+import { sidecarResponseMs } from './owner-hop.ts';
 
 export interface GatewayRoleOptions {
   readonly codec: SessionCodec;

@@ -7,7 +7,7 @@
 
 import type { AffinityOutcome } from '../affinity/outcome.ts';
 import type { CookieChange, SessionCodec, SessionId } from '../affinity/session-codec.ts';
-import { type Address, parseAddress } from '../base/address.ts';
+import type { Address } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Timeouts } from '../base/limits.ts';
 import type { RequestHead } from '../http1/request-head.ts';
@@ -15,29 +15,14 @@ import type { ResponseHead } from '../http1/response-head.ts';
 import type { SessionTurn, SessionTurns } from '../sessions/session-turns.ts';
 import type { AdmitAsk, Admission, SessionGate, Stay, Verdict } from '../sessions/stay.ts';
 import type { Owner } from '../store/contract.ts';
-import {
-  type Hello,
-  helloField,
-  type HelloSigner,
-  helloTarget,
-  isQuestion,
-  otherKeyAnswer,
-} from '../upstream/hello.ts';
-import {
-  formatServedBy,
-  fromField,
-  hopField,
-  internalField,
-  type InternalSigner,
-  ownField,
-  parseOwnMark,
-  podField,
-} from '../upstream/signed-fields.ts';
+import { formatServedBy, type InternalSigner, podField } from '../upstream/signed-fields.ts';
+import { helloAnswer, type HelloAnswerOptions } from './hello-answer.ts';
+import { hasNoEnd, holdOf } from './held-answer.ts';
 import { readTrusted, type Trusted } from './internal-trust.ts';
 import type { KeeperScope } from './keeper-scope.ts';
-import { hasNoEnd, holdOf } from './held-answer.ts';
+import { hopAnswered, hopTo, ownerAfter } from './owner-hop.ts';
 import type { PerSessionLimit } from './per-session.ts';
-import type { Answered, AttemptFailure, ExchangeEnd, ExchangeRequest, OwnAnswer, Plan, Role, Step } from './plan.ts';
+import type { Answered, AttemptFailure, ExchangeEnd, ExchangeRequest, Plan, Role, Step } from './plan.ts';
 
 export interface SidecarRoleOptions {
   readonly own: Owner;
@@ -48,12 +33,7 @@ export interface SidecarRoleOptions {
   readonly nameOf: (session: SessionId) => string;
   readonly digestOf: (session: SessionId) => string;
   readonly signer: InternalSigner;
-  readonly hello: {
-    readonly signer: HelloSigner;
-    readonly say: () => Hello;
-    /** Somebody asked as a gateway does, with another key. */
-    readonly otherKey: () => void;
-  };
+  readonly hello: HelloAnswerOptions;
   readonly scope: KeeperScope;
   readonly perSession: PerSessionLimit;
   /** Requests of one session one at a time (`sessions.serialize`); undefined: side by side. */
@@ -122,14 +102,14 @@ class SidecarPlan implements Plan {
     if (failure === undefined) return this.#first();
     const elsewhere = this.#owner;
     if (elsewhere === undefined || this.#session === undefined) return { kind: 'refuse', reason: failure.reason };
-    const how = howElsewhereFailed(failure);
+    const how = ownerAfter(failure);
     if (how === 'alive') return { kind: 'refuse', reason: failure.reason };
     this.#owner = undefined;
     return this.#inTurn(this.#session, { epoch: elsewhere.epoch, how });
   }
 
   answered(head: ResponseHead): Answered {
-    if (this.#owner !== undefined) return this.#answeredElsewhere(head);
+    if (this.#owner !== undefined) return hopAnswered(head, { fromGateway: this.#trusted.own });
     if (this.#ignored) return { kind: 'pass', hold: 'none', fields: this.#servedBy() };
     if (this.#turn !== undefined && hasNoEnd(head)) this.#turn.leave();
     const change = this.#options.codec.fromAnswer(head.setCookies, this.#options.clock.nowMs());
@@ -176,7 +156,7 @@ class SidecarPlan implements Plan {
   }
 
   #first(): Step | Promise<Step> {
-    const hello = this.#hello();
+    const hello = helloAnswer(this.#head, this.#options.hello);
     if (hello !== undefined) return { kind: 'answer', answer: hello };
     if (this.#trusted.looped) return { kind: 'refuse', reason: 'loop' };
     if (this.#session === undefined) {
@@ -243,38 +223,12 @@ class SidecarPlan implements Plan {
     };
   }
 
-  /** One hop, marked: the owner's sidecar serves or adopts, it never forwards again (protocol rule 23). */
   #elsewhere(owner: Owner, epoch: number, session: SessionId): Step {
-    const { own, signer, timeouts } = this.#options;
-    const address = parseAddress(owner.data);
-    if (address === undefined) return { kind: 'refuse', reason: 'adopt-failed' };
+    const candidate = hopTo(owner, this.#options.nameOf(session), this.#options);
+    if (candidate === undefined) return { kind: 'refuse', reason: 'adopt-failed' };
     this.#owner = { owner, epoch };
     this.#tried.push(owner.name);
-    return {
-      kind: 'forward',
-      candidate: {
-        address,
-        pod: owner.name,
-        fields: [
-          [fromField, signer.token(owner.uid)],
-          [hopField, signer.hop({ from: own.uid, to: owner.uid }, this.#options.nameOf(session))],
-        ],
-        connectTimeoutMs: Math.min(timeouts.connectMs, timeouts.handoffMs / 2),
-        responseTimeoutMs: sidecarResponseMs(timeouts),
-      },
-    };
-  }
-
-  #answeredElsewhere(head: ResponseHead): Answered {
-    const mark = internalField(head.fields, ownField);
-    const own = mark === undefined ? undefined : parseOwnMark(mark);
-    if (own?.sent === false) return { kind: 'unsent', detail: own.detail };
-    const served = internalField(head.fields, podField);
-    const fields: [string, string][] = [];
-    // An own answer of the other sidecar stays marked, so that a gateway does not count it as the application's.
-    if (mark !== undefined) fields.push([ownField, mark]);
-    if (served !== undefined && this.#trusted.own) fields.push([podField, served]);
-    return { kind: 'pass', hold: 'none', fields };
+    return { kind: 'forward', candidate };
   }
 
   #servedBy(): readonly (readonly [string, string])[] {
@@ -293,44 +247,4 @@ class SidecarPlan implements Plan {
     if (this.#session === undefined) return 'none';
     return this.#stay?.session === undefined ? 'hit' : this.#stay.outcome;
   }
-
-  /** A gateway with another store.key is told so, and nothing else; what does not even look like one is a request. */
-  #otherKey(question: string): OwnAnswer | undefined {
-    if (!isQuestion(question)) return undefined;
-    this.#options.hello.otherKey();
-    return { status: 401, reason: undefined, fields: [[helloField, otherKeyAnswer]], body: '' };
-  }
-
-  #hello(): OwnAnswer | undefined {
-    if (this.#head.target !== helloTarget) return undefined;
-    const question = internalField(this.#head.fields, helloField);
-    if (question === undefined) return undefined;
-    const answer = this.#options.hello.signer.answer(question, this.#options.hello.say());
-    if (answer === undefined) return this.#otherKey(question);
-    return {
-      status: 200,
-      reason: undefined,
-      fields: [
-        ['content-type', 'application/json'],
-        [helloField, answer.value],
-      ],
-      body: answer.body,
-    };
-  }
-}
-
-/**
- * What the failure of a forward says about the owner. 'dead': nobody took the connection, or somebody else has its
- * address. 'draining': it goes away, or its application has. 'alive': it has the session and can't serve it now.
- */
-function howElsewhereFailed({ unsent }: AttemptFailure): 'dead' | 'draining' | 'alive' {
-  if (unsent === undefined || unsent.startsWith('loop')) return 'dead';
-  const goes = ['draining', 'shutting-down', 'upstream-'].some((beginning) => unsent.startsWith(beginning));
-  return goes ? 'draining' : 'alive';
-}
-
-/** How long a sidecar may take: its application's time and every wait of its own (rules 21). */
-export function sidecarResponseMs(timeouts: Timeouts): number {
-  const { responseMs, handoffMs, lockMs, syncMs, turnMs } = timeouts;
-  return responseMs + handoffMs + lockMs + syncMs + turnMs + 1000;
 }
