@@ -14,9 +14,10 @@ import { loadOrComplain } from './load-or-complain.ts';
 
 /** Exit code 0 with a summary, or 1 with all problems. Warnings change nothing. */
 export function check(options: ConfigOptions): number {
-  const config = loadOrComplain(options);
+  const warn = (words: string): void => void process.stderr.write(`warning: ${words}\n`);
+  const config = loadOrComplain(options, { warn });
   if (config === undefined) return 1;
-  for (const warning of warnings(config)) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of warnings(config)) warn(warning);
   process.stdout.write(`The configuration is usable: ${summary(config)}\n`);
   return 0;
 }

@@ -14,9 +14,15 @@ export interface ConfigOptions {
 }
 
 /** @returns undefined where there are problems; they have been printed, and the exit code is 1. */
-export function loadOrComplain(options: ConfigOptions): Config | undefined {
+export function loadOrComplain(
+  options: ConfigOptions,
+  { warn }: { readonly warn?: (words: string) => void } = {},
+): Config | undefined {
   const loaded = loadConfig({ configFile: options.configFile, set: options.set, environment: options.env });
-  if (loaded.kind === 'config') return loaded.config;
+  if (loaded.kind === 'config') {
+    for (const warning of loaded.warnings) warn?.(formatProblem(warning));
+    return loaded.config;
+  }
   const { problems } = loaded;
   process.stderr.write(
     `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n`,

@@ -22,9 +22,11 @@ const closeBoundMs = 2000;
 
 /** Exit code 0: stopped as asked. 1: bad configuration. 2: failed while running. */
 export async function run(options: ConfigOptions): Promise<number> {
-  const config = loadOrComplain(options);
+  const warnings: string[] = [];
+  const config = loadOrComplain(options, { warn: (words) => void warnings.push(words) });
   if (config === undefined) return 1;
   const log = createLog(config.log);
+  for (const why of warnings) log.warn({ why }, 'the configuration may not be what was meant');
   const metrics = new Metrics();
   const faults = metrics.counter({ name: 'uncaught_faults_total', help: 'Faults that nobody caught.' }).child();
   countProcess(metrics, readVersion());

@@ -10,7 +10,7 @@ import { keyByPath } from './keys.ts';
 import { isTree, unknownKeys, valueProblem } from './problems.ts';
 import type { Keys, RoleName } from './schema.ts';
 import { roleKeys, roles, schema } from './schema.ts';
-import { settle } from './settle.ts';
+import { problemsOfAnyRole, settle } from './settle.ts';
 import type { Environment } from './sources.ts';
 import { applyEnvironment, applyFlags, followReferences, readTree } from './sources.ts';
 
@@ -27,26 +27,35 @@ export interface LoadOptions {
 }
 
 export type Loaded =
-  | { readonly kind: 'config'; readonly config: Config }
+  | {
+      readonly kind: 'config';
+      readonly config: Config;
+      /** What can be used, but is hardly what was meant. Without secrets. */
+      readonly warnings: readonly Problem[];
+    }
   /** Never empty; each with its key's path, without secrets. */
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
 
 /** Reads everything, reports everything that is wrong at once. Does not throw. */
 export function loadConfig(options: LoadOptions): Loaded {
   const problems: Problem[] = [];
+  const warnings: Problem[] = [];
   const file = options.configFile === undefined ? {} : readTree(options.configFile, problems);
   // Spread and not Object.assign, which would take a key named __proto__ for an order.
   const written: Tree = { ...structuredClone(options.base ?? {}), ...file };
   if (problems.length > 0) return { kind: 'problems', problems };
-  applyEnvironment(written, options.environment, problems);
+  applyEnvironment(written, options.environment, { problems, warnings });
   applyFlags(written, options.set ?? [], problems);
   problems.push(...unknownKeys(written));
 
   const tree = followReferences(ofItsRole(written, options.environment), options.environment, problems);
   const read = readKeys(tree, written, problems);
-  const settled = read === undefined ? undefined : settle(read, { dev: options.dev ?? false });
+  const isRoleKnown = !problems.some((problem) => problem.path === 'role');
+  const settled = read && isRoleKnown ? settle(read, { dev: options.dev ?? false }) : undefined;
+  if (read && !isRoleKnown) add(problemsOfAnyRole(read), problems);
   if (settled?.kind === 'problems') add(settled.problems, problems);
-  return settled?.kind === 'config' && problems.length === 0 ? settled : { kind: 'problems', problems };
+  if (settled?.kind !== 'config' || problems.length > 0) return { kind: 'problems', problems };
+  return { ...settled, warnings };
 }
 
 /**
@@ -63,8 +72,7 @@ function readKeys(tree: Tree, written: Tree, problems: Problem[]): Keys | undefi
   });
   add(found, problems);
   for (const issue of issues) leaveOut(tree, issue.path.map(String));
-  // Without its role nothing that depends on it can be said.
-  return problems.some((problem) => problem.path === 'role') ? undefined : schema.safeParse(tree).data;
+  return schema.safeParse(tree).data;
 }
 
 function leaveOut(tree: Tree, path: readonly string[]): void {

@@ -20,6 +20,19 @@ export type Settled =
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
 
 /**
+ * What is wrong whatever the role is, for a configuration that does not say a role that exists. The defaults of keys
+ * that differ between the roles are a gateway's here, and nothing is said of them.
+ */
+export function problemsOfAnyRole(keys: Keys): readonly Problem[] {
+  const problems: Problem[] = [];
+  const report: Report = (path, words) => void problems.push({ path, words });
+  settleListen(keys.listen, report);
+  settleSession(keys, report);
+  settleStore(keys, report);
+  return problems;
+}
+
+/**
  * @param dev `holdfast dev`: all parts live in one process, so that a store in memory serves sidecars too.
  */
 export function settle(keys: Keys, options: { readonly dev: boolean }): Settled {
@@ -31,11 +44,6 @@ export function settle(keys: Keys, options: { readonly dev: boolean }): Settled 
 }
 
 function refuseUnbuilt(keys: Keys, report: Report): void {
-  keys.listen.forEach((entry, index) => {
-    if (!('tls' in entry || 'proxyProtocol' in entry)) return;
-    if (entry.tls !== undefined) report(`listen[${index}].tls`, notInThisVersion);
-    if (entry.proxyProtocol === true) report(`listen[${index}].proxyProtocol`, notInThisVersion);
-  });
   if (keys.role === 'gateway') {
     if (keys.workers > 1 && keys.affinity.pin === 'table' && keys.store.url.startsWith('memory:')) {
       report(
@@ -67,8 +75,12 @@ function settleCommon(keys: Keys, report: Report) {
 function settleListen(entries: Keys['listen'], report: Report): [Address, ...Address[]] | undefined {
   const addresses = entries.map((entry, index) => {
     const address = parseAddress(entry.address);
-    if (address === undefined)
-      report(entries.length === 1 ? 'listen' : `listen[${index}]`, `"${entry.address}" is not host:port`);
+    const path = entries.length === 1 ? 'listen' : `listen[${index}]`;
+    if (address === undefined) report(path, `"${entry.address}" is not host:port`);
+    for (const name of Object.keys(entry).filter((known) => known !== 'address')) {
+      const isPlanned = name === 'tls' || name === 'proxyProtocol';
+      report(`${path}.${name}`, isPlanned ? notInThisVersion : 'is no key of the configuration');
+    }
     return address;
   });
   const [first, ...rest] = addresses.filter((address) => address !== undefined);
@@ -120,7 +132,8 @@ function settleGateway(keys: Keys, report: Report): GatewayConfig | undefined {
   const store = settleStore(keys, report);
   const pods = settleStatic(keys, report);
   const pinKeys: Secrets | undefined = keys.affinity.pinKey ?? keys.store.key;
-  if (keys.affinity.pin === 'cookie' && pinKeys === undefined) {
+  // Where store.key is missing anyway, one line is enough.
+  if (keys.affinity.pin === 'cookie' && pinKeys === undefined && !sidecars) {
     report('affinity.pinKey', 'is needed to sign the pin cookie, or store.key, from which it is derived');
   }
   const { interval: intervalMs, fails, passes, path } = keys.health;

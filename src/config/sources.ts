@@ -10,7 +10,7 @@ import { parseDocument } from 'yaml';
 import type { Key } from './keys.ts';
 import { keyByPath, keys } from './keys.ts';
 import type { Problem, Tree } from './problems.ts';
-import { isTree, meant } from './problems.ts';
+import { isTree, meant, valueAt } from './problems.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -34,17 +34,36 @@ export function readTree(path: string, problems: Problem[]): Tree {
 }
 
 /**
- * Lays the environment's variables over the tree. A variable whose name is no key's is ignored (Kubernetes
+ * Lays the environment's variables over the tree, and warns where one replaces keys that the file names: somebody who
+ * rotates them there would wait for nothing (docs/operations.md). A variable whose name is no key's is ignored (Kubernetes
  * injects HOLDFAST_PORT=tcp://... for a Service of that name), and so is one that the tree refers to by
  * `env:NAME`: `key: [env:NEW, env:HOLDFAST_STORE_KEY]` must not be replaced by the variable it names.
  */
-export function applyEnvironment(tree: Tree, environment: Environment, problems: Problem[]): void {
+export function applyEnvironment(
+  tree: Tree,
+  environment: Environment,
+  { problems, warnings }: { readonly problems: Problem[]; readonly warnings: Problem[] },
+): void {
   const referred = new Set(references(tree));
   for (const key of keys) {
     const given = environment[key.environment];
     if (given === undefined || referred.has(key.environment)) continue;
+    const written = valueAt(tree, key.path.split('.'));
     applyText(tree, { key, given, source: key.environment }, problems);
+    if (replacesSilently(key, written, given)) warnings.push({ path: key.path, words: replacedWords(key, written) });
   }
+}
+
+/** A single value that is replaced is what variables are for; a list, or another key than the written one, is not. */
+function replacesSilently(key: Key, written: unknown, given: string): boolean {
+  if (written === undefined || written === null || written === given) return false;
+  return Array.isArray(written) || key.kind.includes('secret');
+}
+
+function replacedWords(key: Key, written: unknown): string {
+  const what = Array.isArray(written) ? `the list of ${written.length}` : 'what is written';
+  const name = key.environment;
+  return `${what} in the file counts for nothing, since the environment has ${name}; write env:${name} there, or unset the variable`;
 }
 
 /** Lays `--set path=value` flags over the tree. */

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -112,6 +113,23 @@ test('check ends with 0 and a summary for a usable configuration', async () => {
   const { code, out, err } = await holdfast(['check', '--config', file('good.yaml', gateway('off'))]);
   assert.deepEqual([code, err], [0, '']);
   assert.match(out, /gateway on 0\.0\.0\.0:8080 before 1 pod, sessions in redis:\/\/redis:6379/);
+});
+
+test('check warns of keys in the file that a variable replaces, and run does in its log', async () => {
+  const environment = { HOLDFAST_STORE_KEY: 'a-store-key-left-in-the-environment' };
+  const path = file('replaced.yaml', gateway('off'));
+  const { code, err } = await holdfast(['check', '--config', path], { environment });
+  assert.equal(code, 0);
+  assert.match(err, /^warning: store\.key: what is written in the file counts for nothing.* HOLDFAST_STORE_KEY/);
+  assert.doesNotMatch(err, /left-in-the-environment|a-store-key-of/);
+  // The port is taken, so that it ends by itself.
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const listen = `listen=127.0.0.1:${(taken.address() as AddressInfo).port}`;
+  const run = await holdfast(['run', '--config', path, '--set', listen, '--set', 'store.url=memory:'], { environment });
+  taken.close();
+  assert.equal(run.code, 2, run.out);
+  assert.match(run.out, /"level":"warn".*store\.key: what is written/);
 });
 
 test('check ends with 1 and tells every problem with its path', async () => {

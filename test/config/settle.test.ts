@@ -139,7 +139,9 @@ test('without a shared store the pods are bare applications, and the pin needs a
 });
 
 test('before sidecars store.key is needed, and signs the pin where pinKey is not given', () => {
-  assert.match(problems({ yaml: gateway.replace(/, key: "[^"]*"/, '') }).join('\n'), /^store.key: is needed/m);
+  const [only, ...others] = problems({ yaml: gateway.replace(/, key: "[^"]*"/, '') });
+  assert.match(only ?? '', /^store.key: is needed/);
+  assert.deepEqual(others, [], 'nor is the pin key asked for, which would come from it');
   assert.deepEqual(gatewayConfig({ yaml: gateway }).affinity.pinKeys?.map(String), [secret]);
 });
 
@@ -179,8 +181,8 @@ test('the admin window needs a token beyond loopback, and in a sidecar for any T
 
 test('what this version does not have is refused, never ignored', () => {
   for (const [yaml, path] of [
-    [`${gateway}\nlisten: [{ address: "0.0.0.0:443", tls: { certificate: c, key: k } }]`, 'listen[0].tls'],
-    [`${gateway}\nlisten: { address: "0.0.0.0:80", proxyProtocol: true }`, 'listen[0].proxyProtocol'],
+    [`${gateway}\nlisten: [{ address: "0.0.0.0:443", tls: { certificate: c, key: k } }]`, 'listen.tls'],
+    [`${gateway}\nlisten: { address: "0.0.0.0:80", proxyProtocol: true }`, 'listen.proxyProtocol'],
     [`${gateway}\nworkers: 4`, 'workers'],
     [gateway.replace('static: [pod-a=10.1.0.4:8080]', 'dns: app.shop.svc:8080'), 'pods.dns'],
     [
@@ -194,6 +196,23 @@ test('what this version does not have is refused, never ignored', () => {
     assert.match(only ?? '', /not available in this version/);
     assert.deepEqual(others, []);
   }
+});
+
+test('a listen address that can not be read is not offered what this version does not have', () => {
+  assert.deepEqual(problems({ yaml: `${gateway}\nlisten: 5` }), ['listen: 5 is not host:port, or a list of them']);
+  assert.deepEqual(problems({ yaml: `${gateway}\nlisten: [a, { address: "b:1", backlog: 5 }]` }), [
+    'listen[0]: "a" is not host:port',
+    'listen[1].backlog: is no key of the configuration',
+  ]);
+});
+
+test('without a role that exists, what is wrong for any role is told, and nothing that only one needs', () => {
+  const yaml =
+    'role: proxy\nlisten: nowhere\nstore: { url: "http://x", key: [a-store-key-of-rotation, another-store-key] }';
+  assert.deepEqual(
+    problems({ yaml }).map((problem) => problem.split(':', 1)[0]),
+    ['listen', 'role', 'session.preset', 'store.nameKey', 'store.url'],
+  );
 });
 
 test('pin: table with several workers and no shared store is refused', () => {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problems.ts';
 import {
   config,
   gateway,
   gatewayConfig,
+  load,
   problems,
   secret,
   sidecar,
@@ -69,6 +71,30 @@ test("a variable that the file names as a secret's source does not replace the k
   const environment = { NEW_KEY: 'n'.repeat(20), HOLDFAST_STORE_KEY: 'o'.repeat(20) };
   const read = config({ yaml, environment });
   assert.deepEqual(read.store.keys?.map(String), ['n'.repeat(20), 'o'.repeat(20)]);
+});
+
+test('a variable that replaces keys or a list of the file says so, one that replaces another value does not', () => {
+  const list = '[env:NEW_KEY, env:OLD_KEY], nameKey: env:OLD_KEY';
+  const rotating = gateway.replace(`"${secret}"`, list);
+  const environment = { NEW_KEY: 'n'.repeat(20), OLD_KEY: 'o'.repeat(20), HOLDFAST_LOG_LEVEL: 'debug' };
+  const warned = (yaml: string, more: Readonly<Record<string, string>>): readonly string[] => {
+    const loaded = load({ yaml: `${yaml}\nlog: { level: warn }`, environment: { ...environment, ...more } });
+    assert.equal(loaded.kind, 'config');
+    return loaded.warnings.map(formatProblem);
+  };
+  assert.deepEqual(warned(rotating, {}), []);
+  assert.deepEqual(warned(rotating, { HOLDFAST_STORE_KEY: 'a-leftover-store-key' }), [
+    'store.key: the list of 2 in the file counts for nothing, since the environment has HOLDFAST_STORE_KEY; write env:HOLDFAST_STORE_KEY there, or unset the variable',
+  ]);
+  assert.match(
+    warned(gateway, { HOLDFAST_STORE_KEY: 'a-leftover-store-key' }).join(),
+    /^store.key: what is written in/,
+  );
+  assert.deepEqual(warned(gateway, { HOLDFAST_STORE_KEY: secret }), [], 'the same key');
+  assert.deepEqual(warned(gateway, { HOLDFAST_STORE_URL: 'redis://another' }), []);
+  assert.match(warned(gateway, { HOLDFAST_PODS_STATIC: 'a=10.0.0.1:80' }).join(), /^pods.static: the list of 1/);
+  const named = rotating.replace('env:OLD_KEY]', 'env:HOLDFAST_STORE_KEY]');
+  assert.deepEqual(warned(named, { HOLDFAST_STORE_KEY: 'a-store-key-as-named' }), []);
 });
 
 test('a secret from the environment is taken as it is, whatever YAML would make of it', () => {
