@@ -8,7 +8,7 @@
 import { delay } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Adopt } from './adopt.ts';
-import { type Capture, ordinary } from './capture.ts';
+import { type Capture, outside } from './capture.ts';
 import type { ReleaseEnd } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
@@ -56,6 +56,11 @@ export class HandOff {
   release(entry: SessionEntry, bounds: ReleaseBounds): Promise<ReleaseEnd> {
     if (entry.releasing !== undefined) return entry.releasing;
     if (entry.state.at !== 'owned') return Promise.resolve('released');
+    if (this.#context.isVoid(entry)) {
+      // Rule 5: the next take finds out whose it is.
+      this.#context.apply(entry, { on: 'expired' });
+      return Promise.resolve('released');
+    }
     const { epoch } = entry.state;
     this.#context.apply(entry, { on: 'release' });
     const end = this.#run(entry, epoch, bounds)
@@ -114,6 +119,8 @@ export class HandOff {
     if (!idle && bounds.planned) return 'busy';
     if (!idle) counters.handoffsCut++;
     if (!(await this.#lastCapture(entry, idle))) return 'kept';
+    // A logout that only our notes know of (rule 26): freed now, the record would bring the session back.
+    if (options.notes.read(entry.id)?.buried === true) return 'kept';
     try {
       const result = await options.store.release(entry.name, { epoch, uid: options.me.uid });
       // Ours is the only release of this epoch; refused, the store knows a later term. Either way it is not ours.
@@ -127,11 +134,14 @@ export class HandOff {
     }
   }
 
-  /** False: the store did not take it. A file whose lock is not free leaves the last stored version (rule 22). */
+  /**
+   * False: the store did not take it. A file whose lock is not free leaves the last stored version (rule 22), and so do
+   * zero bytes: no whole answer says that they are the session (rule 18).
+   */
   async #lastCapture(entry: SessionEntry, idle: boolean): Promise<boolean> {
     const { timeouts } = this.#context.options;
     const withinMs = idle ? Math.min(timeouts.lockMs, reserveMs / 2) : 0;
-    const capturing = this.#capture.run(entry, ordinary, { withinMs });
+    const capturing = this.#capture.run(entry, outside, { withinMs });
     if (!(capturing instanceof Promise)) return capturing.kind !== 'unsynced';
     const end = await Promise.race([capturing, delay(this.#context.options.clock, reserveMs / 2 + withinMs)]);
     return end?.kind !== 'unsynced';

@@ -223,6 +223,9 @@ function withoutStore(scene: Scene, request: Request, burial: number | undefined
   const { world, setting } = scene;
   const pod = world.pods[request.pod]!;
   pod.unsynced = true;
+  // Rule 28: an owner that is cut off can't know that its session was taken meanwhile.
+  if ((pod.state.at === 'owned' || pod.state.at === 'releasing') && world.record?.owner?.uid !== podNames[request.pod])
+    request.unchecked = true;
   if (setting.onStoreDown === 'refuse') {
     refuse(scene, request);
     return;
@@ -267,10 +270,11 @@ function missed(world: World, request: Request): number {
   const covers = saw?.covers ?? 0;
   let missing = request.floor & ~covers;
   world.writes.forEach((one, at) => {
-    if (!one.isDeletion || (request.floor & (1 << at)) === 0) return;
-    // Without a file a deletion explains the absence of all that it was built on; with one it must be among its ancestors.
+    if (!one.isDeletion) return;
+    // Without a file a deletion, answered or not, explains the absence of all that it was built on.
     if (request.saw === 0) missing &= ~(one.covers | (1 << at));
-    else if ((world.tombstones & (1 << at)) !== 0 && ((saw?.ancestors ?? 0) & (1 << at)) === 0) missing |= 1 << at;
+    else if ((request.floor & world.tombstones & (1 << at)) !== 0 && ((saw?.ancestors ?? 0) & (1 << at)) === 0)
+      missing |= 1 << at;
   });
   return missing;
 }

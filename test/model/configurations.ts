@@ -162,7 +162,7 @@ export const configurations: readonly Configuration[] = [
     name: 'slow calls and cuts',
     short: false,
     pods: 2,
-    requests: ['add', 'add', 'add', 'read'],
+    requests: three,
     faults: { slowCall: 1, peerCut: 1 },
   },
   { name: 'a keeper dies', short: true, pods: 2, requests: three, faults: { keeperDies: 1, peerCut: 1 } },

@@ -191,7 +191,7 @@ function passLifetime({ world, choices }: Scene): void {
 function forget(world: World, kept: number): void {
   world.lastOwner = -1;
   // No record tells any more who had the session.
-  world.writes = world.writes.map((one) => ({ ...one, turn: world.turn }));
+  world.writes = world.writes.map((one) => ({ ...one, turn: world.turn, pod: -1 }));
   for (const request of world.requests) request.turn = world.turn;
   world.answered &= kept;
   world.tombstones &= kept;

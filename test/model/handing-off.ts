@@ -14,7 +14,7 @@ export function isIdle(world: World, index: number): boolean {
 
 /** HandOff.#run: the last capture, then the release; without waiting any longer for what runs here. */
 export function finishRelease(scene: Scene, index: number): void {
-  const { world, choices } = scene;
+  const { world, choices, setting } = scene;
   const pod = world.pods[index]!;
   const idle = isIdle(world, index);
   choices.say(() => `${podNames[index]} gives the session up${idle ? '' : ', though an exchange is still under way'}`);
@@ -26,6 +26,10 @@ export function finishRelease(scene: Scene, index: number): void {
   // Refused meanwhile, it has nothing to store, and the release says what the store knows.
   const captured = capture(scene, index, { issued: false, died: false });
   if (captured.kind === 'unsynced') {
+    finish(scene, index, 'kept');
+    return;
+  }
+  if (pod.note?.buried === true && setting.rules.releaseSparesNotedLogout()) {
     finish(scene, index, 'kept');
     return;
   }

@@ -31,6 +31,8 @@ export const rules = {
   ownerWithoutStore: (): 'kept' | 'not-mine' => 'kept',
   /** HandOff.#run: exchanges are waited for up to a deadline (rule 22). */
   releaseHasDeadline: (): boolean => true,
+  /** HandOff.#run: a logout that only the notes know of is not freed (rule 26). */
+  releaseSparesNotedLogout: (): boolean => true,
   /** Capture: the wait for the file's lock is bounded (rule 10). */
   lockWaitHasBound: (): boolean => true,
   /** Settle.#fence: a parallel exchange removes the file only while no later term has it (rules 16). */

@@ -127,4 +127,11 @@ export const mutations: readonly Mutation[] = [
     configuration: { pods: 2, requests: ['add', 'logout', 'read'], faults: {} },
     finds: 'an acknowledged logout was undone',
   },
+  {
+    rule: '26',
+    without: 'a release frees a record whose logout only the notes know of',
+    changed: { releaseSparesNotedLogout: () => false },
+    configuration: { pods: 2, requests: ['logout', 'add', 'read'], faults: { outage: 1 } },
+    finds: 'an acknowledged logout was undone',
+  },
 ];

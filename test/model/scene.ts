@@ -164,7 +164,7 @@ export function write(
 function contentStored(world: World, index: number, stored: number): void {
   const ghost = world.writes[stored - 1];
   if (stored === world.stored) return;
-  if (ghost !== undefined && (ghost.pod !== index || ghost.turn !== world.turn)) {
+  if (ghost !== undefined && ghost.pod !== -1 && (ghost.pod !== index || ghost.turn !== world.turn)) {
     blame(
       world,
       `an old owner's write won: content ${stored}, of a time before another pod owned the session, was stored`,
