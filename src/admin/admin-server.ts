@@ -17,6 +17,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { answer } from './answers.ts';
+import { socketOwner } from './socket-owner.ts';
 import type { Window } from './window.ts';
 
 export interface AdminOptions {
@@ -131,7 +132,7 @@ async function takeSocket(server: Server, path: string): Promise<string> {
   try {
     mkdirSync(dirname(path), { mode: 0o700, recursive: true });
     if (isSocket(path)) {
-      if (await answers(path)) throw new Error('another process listens there');
+      if (await answers(path)) throw new Error(inTheWay(path));
       // What a killed process left behind.
       unlinkSync(path);
     }
@@ -149,6 +150,12 @@ async function takeSocket(server: Server, path: string): Promise<string> {
   });
   if (failed !== undefined) throw refused(place, failed);
   return place;
+}
+
+/** Two sidecars on one machine by the same configuration, mostly. */
+function inTheWay(path: string): string {
+  const pid = socketOwner(path);
+  return `${pid === undefined ? 'another process' : `process ${pid}`} listens there; give each process a place of its own (admin)`;
 }
 
 function isSocket(path: string): boolean {

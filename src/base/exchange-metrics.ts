@@ -54,7 +54,13 @@ export class ExchangeMetrics {
     }
   }
 
-  #count(exchange: EndedExchange): Count {
+  /** Counts a connection that was answered 503 before a request was read. */
+  turnedAway(): void {
+    this.#count({ method: 'OTHER', status: 503, affinity: 'none' }).value++;
+    this.#ends.child('overloaded', closeReasons.overloaded.side).value++;
+  }
+
+  #count(exchange: Pick<EndedExchange, 'method' | 'status' | 'affinity'>): Count {
     const method = this.#byMethod.has(exchange.method) ? exchange.method : 'OTHER';
     const byAffinity = this.#byMethod.get(method)!;
     let byStatus = byAffinity.get(exchange.affinity);

@@ -240,17 +240,22 @@ function shownText(text: string): string {
 }
 
 /**
- * An error in words: its kind or code, its message, those of up to three causes, and the place in the source
+ * An error in words: its kind or code, its message, those of up to three causes that say something new, and the place in the source
  * for errors that are not our own (those are faults, and their place is the question). Never other properties.
  */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
   let current: unknown = error;
   for (let depth = 0; depth < 4 && current !== undefined; depth++) {
-    parts.push(describeOne(current));
+    const isSaid = current instanceof Error && isSaidIn(parts, current.message);
+    if (!isSaid) parts.push(describeOne(current));
     current = current instanceof Error ? current.cause : undefined;
   }
   return shownText(parts.join(' <- '));
+}
+
+function isSaidIn(parts: readonly string[], message: string): boolean {
+  return message !== '' && parts.some((part) => part.includes(message));
 }
 
 function describeOne(error: unknown): string {

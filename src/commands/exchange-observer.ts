@@ -1,5 +1,6 @@
 /**
- * Joins the data path to the log and the metrics: one access line and one count for each exchange.
+ * Joins the data path to the log and the metrics: one access line and one count for each exchange. Connections beyond
+ * the limit are counted like exchanges, but told in one line for many, since they come in floods.
  *
  * Must not know how exchanges work.
  */
@@ -9,6 +10,9 @@ import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { helloTarget } from '../upstream/hello.ts';
 import type { ExchangeLine, ExchangeObserver } from '../proxy/proxy-context.ts';
+
+/** Between two lines about connections that were turned away. */
+const turnedAwayEveryMs = 10_000;
 
 export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
   const counted = new ExchangeMetrics(metrics);
@@ -25,6 +29,7 @@ export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
   const faults = metrics
     .counter({ name: 'faults_total', help: 'Faults of this program that an exchange met.' })
     .child();
+  let turnedAway = { count: 0, nextMs: Number.NEGATIVE_INFINITY };
   return {
     ended(line: ExchangeLine): void {
       // A gateway's own question, many times a minute; it was answered here and reached no pod.
@@ -34,6 +39,13 @@ export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
       if (line.replayed) replayed.value++;
       if (line.heldInVain) heldInVain.value++;
       if (log.writesAccess) log.access(line);
+    },
+    turnedAway(nowMs: number): void {
+      counted.turnedAway();
+      turnedAway.count++;
+      if (nowMs < turnedAway.nextMs) return;
+      log.warn({ connections: turnedAway.count }, 'limits.connections is reached: connections were answered 503');
+      turnedAway = { count: 0, nextMs: nowMs + turnedAwayEveryMs };
     },
     fault(error: unknown): void {
       faults.value++;

@@ -62,6 +62,7 @@ export class Listener {
       socket.on('error', () => undefined);
       socket.end(refusal('overloaded', { role: context.role, sent: false, closing: true }), 'latin1');
       socket.destroySoon();
+      context.observer.turnedAway(context.clock.monotonicMs());
       return;
     }
     const peer = this.#peerOf(socket);

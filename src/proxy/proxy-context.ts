@@ -40,6 +40,12 @@ export interface ExchangeLine {
 export interface ExchangeObserver {
   /** Called once for each exchange and for each request that was refused before it became one. Must not throw. */
   ended(line: ExchangeLine): void;
+  /**
+   * Called for each connection beyond `limits.connections`: answered 503 before a request was read. Must not throw, and
+   * must cost next to nothing.
+   * @param nowMs of a monotonic clock
+   */
+  turnedAway(nowMs: number): void;
   /** A fault of our own or of a role; the exchange was answered 500 or cut, the process goes on. Must not throw. */
   fault(error: unknown): void;
 }

@@ -206,10 +206,13 @@ test('a Unix socket is for its owner alone, and needs no token', async (context)
   assert.equal((await ask(admin, '/pods', { headers: { host: 'anything' } })).status, 200);
 });
 
-test('a socket that a killed process left behind is taken over, one that is in use is not', async (context) => {
+test('a socket that a killed process left behind is taken over, one that is in use is not, and says whose it is', async (context) => {
   const path = join(mkdtempSync(join(tmpdir(), 'holdfast-admin-')), 'admin.sock');
   const first = await opened(context, { listen: { kind: 'unix', path } });
-  await assert.rejects(opened(context, { listen: { kind: 'unix', path } }), { kind: 'listen-failed' });
+  await assert.rejects(opened(context, { listen: { kind: 'unix', path } }), {
+    kind: 'listen-failed',
+    message: new RegExp(`admin unix:${path}: process ${process.pid} listens there; give each process a place`),
+  });
   assert.equal((await ask(first.admin, '/livez')).status, 200);
   writeFileSync(`${path}.txt`, 'a file is no socket');
   await assert.rejects(opened(context, { listen: { kind: 'unix', path: `${path}.txt` } }), { kind: 'listen-failed' });

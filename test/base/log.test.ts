@@ -68,6 +68,16 @@ test('an object never gets into a line whole, nor an error beyond its kind and w
   assert.match(lines.join(''), /store-unavailable: .* <- ECONNRESET: reply/);
 });
 
+test('a cause that its error has told already is not told again', () => {
+  const { log, parsed } = written();
+  const cause = new Error('listen EADDRINUSE 127.0.0.1:80');
+  log.warn({ error: new HoldfastError('listen-failed', `127.0.0.1:80: ${cause.message}`, { cause }) }, 'x');
+  assert.equal(String(parsed()[0]?.['error']).split('EADDRINUSE').length, 2);
+  const wordless = Object.assign(new Error(''), { code: 'ECONNREFUSED' });
+  log.warn({ error: new HoldfastError('store-unavailable', 'put.', { cause: wordless }) }, 'x');
+  assert.match(String(parsed()[1]?.['error']), / <- ECONNREFUSED/, 'a cause without words says its code');
+});
+
 test('the access line has the promised fields, and the path without its query', () => {
   const { log, lines, parsed } = written();
   log.access(exchange);

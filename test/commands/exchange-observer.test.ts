@@ -56,6 +56,21 @@ test('each exchange is one access line, with what the contract names, and one co
   assert.match(text, /^holdfast_answer_bytes_total 100$/m);
 });
 
+test('connections that are turned away are counted like exchanges, and told in one line for ten seconds', async () => {
+  const { observer, lines, metrics } = observed();
+  for (const nowMs of [5, 6, 10_004, 10_005, 10_006]) observer.turnedAway(nowMs);
+  assert.deepEqual(
+    lines().map(({ level, connections }) => [level, connections]),
+    [
+      ['warn', 1],
+      ['warn', 3],
+    ],
+  );
+  const text = await metrics.text();
+  assert.match(text, /^holdfast_requests_total\{method="OTHER",status="503",affinity="none"\} 5$/m);
+  assert.match(text, /^holdfast_exchange_failures_total\{reason="overloaded",side="self"\} 5$/m);
+});
+
 test('replays, answers held in vain and faults are counted', async () => {
   const { observer, lines, metrics } = observed();
   observer.ended({ ...usual, replayed: true });

@@ -144,7 +144,7 @@ test('an address that is taken is a clear error, and no other address is kept', 
     trustedProxies: [],
     clock,
     pool: new UpstreamPool({ clock, idleMs: 4000 }),
-    observer: { ended: () => undefined, fault: () => undefined },
+    observer: { ended: () => undefined, turnedAway: () => undefined, fault: () => undefined },
   });
   await assert.rejects(proxy.listen(), {
     kind: 'listen-failed',

@@ -73,7 +73,7 @@ test('an answer of the role itself leaves as it was made, and HEAD gets its head
   );
 });
 
-test('a connection too many is told so and closed; the others are served', async (t) => {
+test('a connection too many is told so, closed and counted; the others are served', async (t) => {
   const pod = await ScriptedPod.start(t);
   const role = new ScriptedRole({ candidates: [pod.address] });
   const under = await ProxyUnderTest.start(t, { role, limits: { connections: 1 } });
@@ -82,6 +82,7 @@ test('a connection too many is told so and closed; the others are served', async
   const second = await under.client();
   assert.match(await second.takes('(overloaded)\n'), /^HTTP\/1\.1 503 /);
   await second.over();
+  assert.equal(under.turnedAway.count, 1);
   first.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   (await pod.request()).peer.send(ok);
   await first.reads(ok);

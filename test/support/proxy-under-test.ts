@@ -59,15 +59,20 @@ export class ProxyUnderTest {
   readonly address: Address;
   readonly lines: ExchangeLine[];
   readonly faults: unknown[];
+  readonly turnedAway: { readonly count: number };
   readonly #t: TestContext;
 
-  private constructor(t: TestContext, parts: Pick<ProxyUnderTest, 'proxy' | 'pool' | 'address' | 'lines' | 'faults'>) {
+  private constructor(
+    t: TestContext,
+    parts: Pick<ProxyUnderTest, 'proxy' | 'pool' | 'address' | 'lines' | 'faults' | 'turnedAway'>,
+  ) {
     this.#t = t;
     this.proxy = parts.proxy;
     this.pool = parts.pool;
     this.address = parts.address;
     this.lines = parts.lines;
     this.faults = parts.faults;
+    this.turnedAway = parts.turnedAway;
   }
 
   static async start(t: TestContext, options: UnderTestOptions): Promise<ProxyUnderTest> {
@@ -77,6 +82,7 @@ export class ProxyUnderTest {
     const pool = new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs });
     const lines: ExchangeLine[] = [];
     const faults: unknown[] = [];
+    const turnedAway = { count: 0 };
     const proxy = createProxy({
       role: options.role,
       listen: [{ host: '127.0.0.1', port: 0 }],
@@ -85,11 +91,15 @@ export class ProxyUnderTest {
       trustedProxies: options.trustedProxies ?? [],
       clock,
       pool,
-      observer: { ended: (line) => void lines.push(line), fault: (error) => void faults.push(error) },
+      observer: {
+        ended: (line) => void lines.push(line),
+        turnedAway: () => turnedAway.count++,
+        fault: (error) => void faults.push(error),
+      },
     });
     const [address] = await proxy.listen();
     t.after(() => proxy.destroy());
-    return new ProxyUnderTest(t, { proxy, pool, address: address!, lines, faults });
+    return new ProxyUnderTest(t, { proxy, pool, address: address!, lines, faults, turnedAway });
   }
 
   client(): Promise<Peer> {
