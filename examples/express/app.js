@@ -8,6 +8,8 @@ import sessionFileStore from 'session-file-store';
 
 const port = Number(process.env.PORT ?? 8000);
 const secret = process.env.SESSION_SECRET;
+/** While the secret is being changed: the other one of the two. */
+const former = process.env.SESSION_SECRET_FORMER;
 if (secret === undefined || secret === '') {
   console.error('SESSION_SECRET is not set.');
   process.exit(1);
@@ -24,8 +26,8 @@ app.use(
       retries: 0,
       logFn: () => undefined,
     }),
-    // Several in rotation, with commas between: the first signs, all verify.
-    secret: secret.split(','),
+    // The first signs, all verify.
+    secret: former === undefined ? secret : [secret, former],
     resave: false,
     saveUninitialized: false,
     cookie: { httpOnly: true, sameSite: 'lax', maxAge: 7_200_000 },

@@ -29,7 +29,9 @@ test('store key, pin key and the application secrets rotate without one lost ses
     ...applications.express,
     command(replica) {
       const { command, env } = applications.express.command(replica);
-      return { command, env: { ...env, SESSION_SECRET: order.map((which) => secrets[which]).join(',') } };
+      const [first, former] = order;
+      const more = former === undefined ? {} : { SESSION_SECRET_FORMER: secrets[former] };
+      return { command, env: { ...env, SESSION_SECRET: secrets[first], ...more } };
     },
   };
   let output = '';

@@ -31,10 +31,10 @@ function kept(t: TestContext, preset: Preset): Kept {
 }
 
 /** What Debian's Python prints; anything on its standard error, such as a logged warning, fails the test. */
-function python(code: string, path: string): string {
+function python(code: string, ...args: readonly string[]): string {
   requireFile('/usr/lib/python3/dist-packages/django', 'python3-django');
   requireFile('/usr/lib/python3/dist-packages/cachelib', 'python3-cachelib');
-  const { stdout, stderr } = spawnSync('/usr/bin/python3', ['-c', code, path], { encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync('/usr/bin/python3', ['-c', code, ...args], { encoding: 'utf8' });
   assert.equal(stderr, '');
   return stdout.trim();
 }
@@ -82,11 +82,11 @@ from django.contrib.sessions.backends.file import SessionStore
 `;
   const make = `${setUp}
 session = SessionStore()
-session['count'] = 1
+session['count'] = int(sys.argv[2])
 session.save()
 print(session.session_key)`;
-  const old = sessionId(python(make, path));
-  const young = sessionId(python(make, path));
+  const old = sessionId(python(make, path, '1'));
+  const young = sessionId(python(make, path, '2'));
   const content = directory.read(old);
   assert.ok(!(content instanceof Promise) && content.kind === 'content');
   directory.remove(old);

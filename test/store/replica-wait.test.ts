@@ -66,7 +66,8 @@ describe('store.wait', () => {
       // Questions go on: their answers promise nothing new.
       await store.ownerOf(name);
     }
-    assert.equal(counters.waitsShort, calls.length);
+    // The health's pings may have added some.
+    assert.ok(counters.waitsShort >= calls.length, String(counters.waitsShort));
     assert.deepEqual(await store.take(taken, ownerQ, ttlMs).then(({ kind }) => kind), 'owned');
     // Unconfirmed is not undone: it is there, and whoever looks sees it.
     assert.equal((await store.ownerOf(name))?.version, 2);
