@@ -100,6 +100,11 @@ export class FaultProxy {
     return this.#turn;
   }
 
+  /** For the connections that are open now; new ones obey the fault of set(). */
+  setOpen(fault: Exclude<Fault, { kind: 'refuse' | 'silent' | 'cut' }>): void {
+    for (const link of this.#links) link.obey(fault);
+  }
+
   /** An RST for every open connection, whatever the fault. */
   reset(): void {
     for (const link of [...this.#links]) link.reset();
