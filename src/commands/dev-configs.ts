@@ -46,6 +46,11 @@ export function devConfigs(options: DevOptions, places: Places): DevConfigs | un
     process.stderr.write(`holdfast dev: --preset ${what}: one of ${presets.join(', ')}\n`);
     return undefined;
   }
+  const given = options.set.find((flag) => isOfThisRun(flag));
+  if (given !== undefined) {
+    process.stderr.write(`holdfast dev: --set ${pathOf(given)}: dev decides that itself, for each of its parts\n`);
+    return undefined;
+  }
   const base = baseTree(preset, options);
   const numbers = Array.from({ length: options.replicas }, (_, index) => index);
   const pods = numbers.map((index) => `pod-${index + 1}=127.0.0.1:${places.ports[index * 3 + 1]}`);
@@ -53,7 +58,6 @@ export function devConfigs(options: DevOptions, places: Places): DevConfigs | un
     'role=gateway',
     `listen=127.0.0.1:${options.port}`,
     'admin=off',
-    'health.interval=500ms',
     `pods=${JSON.stringify({ static: pods, sidecars: true })}`,
   ]);
   if (gateway?.role !== 'gateway') return undefined;
@@ -66,10 +70,11 @@ export function devConfigs(options: DevOptions, places: Places): DevConfigs | un
       'role=sidecar',
       `listen=127.0.0.1:${data}`,
       'admin=off',
-      `peer.listen=127.0.0.1:${peer}`,
-      `pod.name=pod-${index + 1}`,
+      `peer={ listen: "127.0.0.1:${peer}" }`,
+      `pod={ name: pod-${index + 1} }`,
       `application=127.0.0.1:${application}`,
       `sessions.directory=${JSON.stringify(directory)}`,
+      `sessions.notes=${JSON.stringify(join(pod, 'notes'))}`,
     ]);
     // What is wrong with one is wrong with all, and is said once.
     if (sidecar?.role !== 'sidecar') return undefined;
@@ -78,13 +83,38 @@ export function devConfigs(options: DevOptions, places: Places): DevConfigs | un
   return { gateway, sidecars };
 }
 
+/** What differs between the parts of a run, or that they have not: whoever gives it would wait for nothing. */
+const ofThisRun = [
+  'role',
+  'listen',
+  'admin',
+  'adminToken',
+  'probes',
+  'workers',
+  'pods',
+  'pod',
+  'peer',
+  'application',
+  'sessions.directory',
+  'sessions.notes',
+] as const;
+
+function pathOf(flag: string): string {
+  return flag.split('=', 1)[0] ?? '';
+}
+
+function isOfThisRun(flag: string): boolean {
+  const path = pathOf(flag);
+  return ofThisRun.some((own) => path === own || path.startsWith(`${own}.`));
+}
+
 /** Lines of the environment are not read, except where a value says `env:`: a shell for Kubernetes would get in. */
 function load(options: DevOptions, base: Tree, forced: readonly string[]): GatewayConfig | SidecarConfig | undefined {
   const names = Object.entries(options.env).filter(([name]) => !name.startsWith('HOLDFAST_'));
   const loaded = loadConfig({
     configFile: options.configFile,
     base,
-    set: [...options.set, ...forced],
+    set: ['health.interval=500ms', ...options.set, ...forced],
     environment: Object.fromEntries(names),
     dev: true,
   });

@@ -37,7 +37,9 @@ export function readableLog(): LogDestination {
 
 /** PHP's development server tells of each connection; the keeper's own, one a second, would bury the rest. */
 export function isConnectionNoise(line: string): boolean {
-  return /^\[[^\]]{1,40}\] \S{1,60} (?:Accepted|Closing|Closed without sending a request;.*)$/.test(line);
+  return /^(?:\[\d{1,10}\] )?\[[^\]]{1,40}\] \S{1,60} (?:Accepted|Closing|Closed without sending a request;.*)$/.test(
+    line,
+  );
 }
 
 /** Commands from a terminal's lines: `k N` kills, `r N` restarts, `q` ends. Returns how to stop reading. */

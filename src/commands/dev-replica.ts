@@ -22,6 +22,8 @@ export interface DevReplicaOptions {
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly onLine: (line: string) => void;
+  /** The process has been started. */
+  readonly onStart: () => void;
   /** The process ended, in words ("killed by SIGKILL", "exit code 1"); also after kill(). */
   readonly onExit: (how: string) => void;
 }
@@ -67,6 +69,7 @@ export class DevReplica {
       detached: true,
     });
     this.#child = child;
+    this.#options.onStart();
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', this.#options.onLine);
     }

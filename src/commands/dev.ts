@@ -22,6 +22,7 @@ import { watchForMisplaced } from './dev-misplaced.ts';
 import { DevPod } from './dev-pod.ts';
 import { freePorts } from './dev-ports.ts';
 import { DevReplica } from './dev-replica.ts';
+import { DevWatcher } from './dev-watcher.ts';
 import { createGateway } from './gateway.ts';
 import { type ConfiguredStore, openConfiguredStore } from './process-parts.ts';
 import type { RunningRole } from './running-role.ts';
@@ -65,6 +66,7 @@ class DevSession {
   readonly #store: ConfiguredStore;
   readonly #gateway: RunningRole;
   readonly #pods: readonly DevPod[];
+  readonly #watcher: DevWatcher;
   readonly #end = Promise.withResolvers<number>();
   #open = false;
   #ending = false;
@@ -77,6 +79,7 @@ class DevSession {
     const { keys, nameKey } = sidecars[0]!.store;
     this.#store = openConfiguredStore({ ...gateway, store: { ...gateway.store, keys, nameKey } }, parts);
     this.#gateway = createGateway(gateway, { ...parts, store: this.#store });
+    this.#watcher = new DevWatcher(options.folder);
     this.#pods = sidecars.map((config, index) => this.#pod(config, index + 1));
   }
 
@@ -106,6 +109,7 @@ class DevSession {
       forgetSignals();
       process.off('SIGUSR2', restartAll);
       await Promise.all(this.#pods.map((pod) => pod.replica.stop()));
+      this.#watcher.close();
       await this.#gateway.close();
       await this.#store.close();
       forgetFaults();
@@ -124,6 +128,7 @@ class DevSession {
       onLine: (line) => {
         if (!this.#ending && !isConnectionNoise(line)) say(`  ${config.pod.name} | ${line}`);
       },
+      onStart: () => this.#tellWatcher(),
       onExit: (how) => this.#ended(pod, how),
     });
     const pod: DevPod = new DevPod(replica, {
@@ -195,8 +200,14 @@ class DevSession {
     while (!isSeen() && systemClock.monotonicMs() < untilMs && !this.#ending) await delay(systemClock, 20);
   }
 
+  /** Should dev be killed, its replicas go with it. */
+  #tellWatcher(): void {
+    this.#watcher.tell(this.#pods.flatMap(({ replica }) => replica.pid ?? []));
+  }
+
   #ended(pod: DevPod, how: string): void {
     pod.died();
+    this.#tellWatcher();
     if (this.#ending) return;
     say(`${pod.name} down: ${how}`);
     const { restartAfterMs } = this.#options.options;

@@ -199,6 +199,8 @@ test('what can not be used is told once, by its name, and ends with 1', async (t
     { flags: ['--preset', 'php', '--replicas', '65'], command: plainPhp, words: /1 to 64 replicas/ },
     { flags: ['--preset', 'php', '--replicas', '0'], command: plainPhp, words: /1 to 64 replicas/ },
     { flags: ['--preset', 'php', '--set', 'timeouts.head=soon'], command: plainPhp, words: /timeouts\.head/ },
+    { flags: ['--set', 'admin=127.0.0.1:9901'], command: plainPhp, words: /--set admin: dev decides that itself/ },
+    { flags: ['--set', 'pod.uid=same'], command: plainPhp, words: /--set pod\.uid: dev decides/ },
     { flags: ['--preset', 'php', '--config', '/no/such/file'], command: plainPhp, words: /\/no\/such\/file/ },
   ];
   for (const { words, ...start } of cases) {
@@ -220,6 +222,24 @@ test('SIGTERM ends dev while replicas are still starting, too', async (t) => {
   dev.process.signal('SIGTERM');
   assert.deepEqual(await dev.process.ended, { code: 0, signal: null });
   assert.deepEqual([pids.filter(isRunning), dev.leftFolders], [[], []]);
+});
+
+test('a dev that is killed leaves no replica, no worker of one and no folder behind', async (t) => {
+  const script = `
+    const worker = require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    console.log('worker ' + worker.pid);
+    require('node:http').createServer((request, response) => response.end()).listen(Number(process.env.PORT));
+  `;
+  const dev = DevUnderTest.start(t, {
+    flags: ['--port', '0', '--replicas', '2', '--preset', 'php'],
+    command: [nodeProgram, '-e', script],
+  });
+  await dev.browser();
+  const pids = [...dev.pods.values()].map(({ pid }) => pid);
+  pids.push(...[...dev.output.matchAll(/worker (\d+)$/gm)].map(([, pid]) => Number(pid)));
+  assert.deepEqual([pids.length, pids.every(isRunning)], [4, true]);
+  dev.process.signal('SIGKILL');
+  await until('nothing is left', () => !pids.some(isRunning) && dev.leftFolders.length === 0, { deadlineMs: 30_000 });
 });
 
 test('workers that a replica forks die with it', async (t) => {
