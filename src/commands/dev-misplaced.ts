@@ -76,7 +76,9 @@ class WatchedStay implements Stay {
   }
 
   answered(change: CookieChange): void {
-    if (change.kind === 'set' && change.session !== this.#stay.session) this.#made = change.session;
+    // A browser may bring its cookie from another run, and Laravel goes on under that id.
+    const isNew = change.kind === 'set' && (change.session !== this.#stay.session || this.#stay.outcome === 'expired');
+    if (isNew) this.#made = change.session;
     this.#stay.answered(change);
   }
 

@@ -219,9 +219,12 @@ class DevSession {
       say(`  warn: ${pod} made a session, but no file for it is in ${sessions}; does it keep sessions in files there?`);
       return;
     }
+    // It takes the variables out of its server's environment, to read a changed .env anew.
+    const isServe = this.#options.command.some((word) => word === 'serve') ? ' Give artisan serve --no-reload.' : '';
     this.#fail(
       `${pod} keeps its sessions in ${foundIn}, not in its own ${sessions}. Point it there: {sessions} in the ` +
-        'command or $SESSIONS (Laravel: config/session.php, files; php: -d session.save_path={sessions}).',
+        'command or $SESSIONS (Laravel: config/session.php, files; php: -d session.save_path={sessions}).' +
+        isServe,
     );
   }
 

@@ -56,6 +56,23 @@ for (const [name, { flags, command, env }] of Object.entries(applications)) {
   });
 }
 
+test('artisan serve: the server that it starts dies with it, so that the replica can come back', async (t) => {
+  requireFile('/usr/share/php/Illuminate/autoload.php', 'php-laravel-framework');
+  const { env } = applications.Laravel;
+  const serve = [join(examples, 'laravel/artisan'), 'serve', '--port', '{port}'];
+  const dev = DevUnderTest.start(t, { flags: ['--port', '0', '--replicas', '2'], command: ['php', ...serve], env });
+  const browser = await dev.browser();
+  assert.equal(await browser.number('/inc'), 1);
+  const first = await dev.podOf(browser);
+  // What its pid names is artisan; the server is a child of that.
+  process.kill(dev.pods.get(first)!.pid, 'SIGKILL');
+  await dev.says(`${first} down: killed by SIGKILL`);
+  assert.equal(await browser.number('/inc'), 2);
+  dev.process.signal('SIGUSR2');
+  await dev.says(`${first} up pid`, 2);
+  assert.equal(await browser.number('/inc'), 3);
+});
+
 test('each exchange is one line for people, and PHP’s own connection lines are left out', async (t) => {
   const dev = DevUnderTest.start(t, { flags: ['--port', '0', '--replicas', '1'], command: plainPhp });
   const browser = await dev.browser();
