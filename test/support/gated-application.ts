@@ -32,85 +32,68 @@ createServer((request, response) => {
 }).listen(port, '127.0.0.1');
 
 async function answer(url: URL, cookie: string, response: ServerResponse): Promise<void> {
-  const [, route = '', name = ''] = url.pathname.split('/');
-  if (route === 'open') gate(name).opened.resolve(undefined);
-  if (route === 'waits' || route === 'open') {
-    text(response, String(gate(name).waits));
-    return;
-  }
-  if (route === 'who') {
-    text(response, `${process.pid} ${port}`);
-    return;
-  }
-  const given = /(?:^|; )sid=(\w{8,64})/.exec(cookie)?.[1];
-  const id = given ?? randomBytes(16).toString('hex');
-  if (given === undefined) response.setHeader('Set-Cookie', `sid=${id}; Path=/; HttpOnly`);
-  await page(route, { id, url, response });
+  const text = control(url) ?? (await page(url, { cookie, response }));
+  if (!response.headersSent) response.setHeader('content-type', 'text/plain');
+  response.end(text);
 }
 
-async function page(route: string, visit: { id: string; url: URL; response: ServerResponse }): Promise<void> {
-  const { id, url, response } = visit;
+/** What a test says and asks. */
+function control(url: URL): string | undefined {
+  const [, route, name = ''] = url.pathname.split('/');
+  if (route === 'open') gate(name).opened.resolve(undefined);
+  if (route === 'open' || route === 'waits') return String(gate(name).waits);
+  return route === 'who' ? `${process.pid} ${port}` : undefined;
+}
+
+/** The text of a page, or the end of it. */
+async function page(url: URL, visit: { cookie: string; response: ServerResponse }): Promise<string> {
+  const { response } = visit;
+  const given = /(?:^|; )sid=(\w{8,64})/.exec(visit.cookie)?.[1];
+  const id = given ?? randomBytes(16).toString('hex');
+  if (given === undefined) response.setHeader('Set-Cookie', `sid=${id}; Path=/; HttpOnly`);
   const by = Number(url.searchParams.get('by') ?? 1);
-  switch (route) {
-    case 'inc': {
+  switch (url.pathname) {
+    case '/inc': {
       const number = (await read(id)) + by;
       await waitAt(url);
       await write(id, number);
-      text(response, String(number));
-      return;
+      return String(number);
     }
-    case 'locked': {
+    case '/locked': {
       const fd = await openLocked(id, 'exclusive');
       const number = numberIn(fd) + by;
       await waitAt(url);
       overwrite(fd, number);
       closeSync(fd);
-      text(response, String(number));
-      return;
+      return String(number);
     }
-    case 'get': {
-      text(response, String(await read(id)));
-      return;
-    }
-    case 'about': {
-      text(response, 'a page that needs no session');
-      return;
-    }
-    case 'logout':
+    case '/get':
+      return String(await read(id));
+    case '/about':
+      return 'a page that needs no session';
+    case '/logout':
       remove(id);
       response.setHeader('Set-Cookie', 'sid=; Path=/; Max-Age=0');
-      {
-        text(response, 'bye');
-        return;
-      }
-    case 'login': {
+      return 'bye';
+    case '/login': {
       const fresh = randomBytes(16).toString('hex');
       const number = (await read(id)) + by;
       await write(fresh, number);
       remove(id);
       response.setHeader('Set-Cookie', `sid=${fresh}; Path=/; HttpOnly`);
-      text(response, String(number));
-      return;
+      return String(number);
     }
-    case 'events': {
+    case '/events': {
       const number = (await read(id)) + by;
       await write(id, number);
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write(`data: ${number}\n\n`);
       await waitAt(url);
-      response.end('data: last\n\n');
-      return;
+      return 'data: last\n\n';
     }
     default:
       response.statusCode = 404;
-      {
-        text(response, 'Not found');
-        return;
-      }
+      return 'Not found';
   }
-}
-
-function text(response: ServerResponse, body: string): void {
-  response.setHeader('content-type', 'text/plain').end(body);
 }
 
 function gate(name: string): Gate {
