@@ -21,7 +21,9 @@ export interface HoldFacts {
  * whether it was one is known at the end of the answer, which is held for that look alone.
  */
 export function holdOf(head: ResponseHead, { change, session, sync }: HoldFacts): 'none' | 'end' | 'head' {
-  if (session === undefined && (change.kind === 'none' || !sync)) return 'none';
+  if (session === undefined && change.kind === 'none') return 'none';
+  // In async mode a first session waits only where no more can be remembered, which settle() says at once.
+  if (session === undefined && !sync) return 'end';
   if (change.kind === 'ended') return 'head';
   if (change.kind === 'set' && change.session !== session) return 'head';
   return sync && head.status >= 300 && head.status < 400 ? 'head' : 'end';

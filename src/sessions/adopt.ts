@@ -118,10 +118,14 @@ export class Adopt {
     }
   }
 
-  /** The file of an installation that went on after the import. What was served without the store began without it. */
+  /**
+   * The file of an installation that went on after the import: one that no keeper has ever held, so it has no note. What
+   * was served without the store began without it.
+   */
   async #beatsImport(entry: SessionEntry, record: TakenRecord): Promise<boolean> {
+    const { directory, notes } = this.#context.options;
     if (!isImport(record) || entry.state.at !== 'asking' || entry.state.since !== undefined) return false;
-    return isNewerThanImport(record, await this.#context.options.directory.read(entry.id));
+    return notes.read(entry.id) === undefined && isNewerThanImport(record, await directory.read(entry.id));
   }
 
   async #reclaim(entry: SessionEntry): Promise<AdoptEnd> {

@@ -65,7 +65,7 @@ export class Claim {
    * Undefined: go on and take.
    */
   async mayTake(entry: SessionEntry, ask: AdmitAsk): Promise<AdoptEnd | undefined> {
-    if (!this.#context.goingAway || (ask.fromGateway !== true && !ask.hopped)) return undefined;
+    if (!this.#context.takesNothing || (ask.fromGateway !== true && !ask.hopped)) return undefined;
     const { store, me, notes } = this.#context.options;
     const note = notes.read(entry.id);
     try {
@@ -88,7 +88,7 @@ export class Claim {
     const forward: AdoptEnd = { kind: 'elsewhere', owner: owned.owner, epoch: owned.epoch };
     if (!this.#wants(owned, ask)) {
       if (ask.hopped) return { kind: 'refused', reason: 'draining' };
-      if (this.#context.goingAway || (await this.#serves(owned.owner))) return forward;
+      if (this.#context.takesNothing || (await this.#serves(owned.owner))) return forward;
     }
     const planned = ask.move !== undefined && ask.move !== 'gone';
     switch (await this.#ask(owned.owner, { name: entry.name, epoch: owned.epoch, planned })) {
@@ -108,7 +108,7 @@ export class Claim {
 
   #wants(owned: OwnedRecord, ask: AdmitAsk): boolean {
     const failed = ask.elsewhereFailed;
-    if (this.#context.goingAway) return failed?.how === 'dead' && failed.epoch === owned.epoch;
+    if (this.#context.takesNothing) return failed?.how === 'dead' && failed.epoch === owned.epoch;
     if (ask.move !== undefined || ask.hopped || this.#context.options.elsewhere === 'adopt') return true;
     // What failed was another owner: this one has not been tried yet.
     return failed?.epoch === owned.epoch;

@@ -19,6 +19,7 @@ export function checkDirectory(path: string, workshop: PrivateDirectory): void {
     if (!statSync(path).isDirectory()) throw unusable(path, 'it is not a directory');
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     workshop.prepare();
+    workshop.mark();
     checkLinksAndLocks(path, workshop);
   } catch (error) {
     if (error instanceof HoldfastError) throw error;

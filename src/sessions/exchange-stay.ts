@@ -92,9 +92,10 @@ export class ExchangeStay implements Stay, ExchangeTicks {
   /** In async mode too a logout is a tombstone before its answer leaves; and what can't be remembered waits. */
   #waitsInAsync(): boolean {
     const entry = this.#entry;
+    const makesOne = this.#change.kind === 'set' && this.#change.session !== entry?.id;
+    if ((makesOne || entry !== undefined) && !this.#parts.behind.hasRoom(makesOne ? undefined : entry)) return true;
     if (entry === undefined) return false;
     const { state } = entry;
-    if (!this.#parts.behind.hasRoom(entry)) return true;
     if (state.at === 'unrecorded' || ('acknowledged' in state && state.acknowledged.what === 'absent')) return false;
     return !this.#parts.context.options.directory.exists(entry.id);
   }

@@ -50,6 +50,8 @@ const knownMaxDefault = 100_000;
 /** Lives are renewed, and notes with them, once in this share of a lifetime (rule 5). */
 const renewalsPerLifetime = 10;
 const pauseMs = 50;
+/** After these a file of the session is of an older state, until another term begins. */
+const termEnds: ReadonlySet<OwnershipEvent['on']> = new Set(['released', 'refused', 'buried', 'buried-locally']);
 /** A cookie may ask for a longer life than the configuration, up to this (rules 32). */
 const lifetimeMaxMs = 30 * 24 * 3600 * 1000;
 
@@ -60,8 +62,10 @@ export class KeeperContext {
   readonly renewalMs: number;
   /** Going away: nothing new is taken from those who live (rules 2). */
   draining = false;
-  /** The application refuses connections: as draining, until it accepts again. */
+  /** The application accepts no connections at the moment: nothing is taken either. */
   applicationRefuses = false;
+  /** It has ended: as draining, until it accepts again. */
+  applicationEnded = false;
   #tick = 0;
   #longLifeTold = false;
 
@@ -85,9 +89,19 @@ export class KeeperContext {
     return this.options.health.state !== 'down';
   }
 
-  /** Sessions leave this pod, and none comes (rules 2). */
-  get goingAway(): boolean {
+  /** No session comes to this pod from elsewhere (rules 2). */
+  get takesNothing(): boolean {
     return this.draining || this.applicationRefuses;
+  }
+
+  /** Nor does any stay. */
+  get goingAway(): boolean {
+    return this.draining || this.applicationEnded;
+  }
+
+  /** Rule 5: an ownership that the store has not confirmed for a session's lifetime. */
+  isVoid(entry: SessionEntry): boolean {
+    return this.nowMs() - entry.confirmedAtMs > this.options.lifetimeMs;
   }
 
   nowMs(): number {
@@ -98,7 +112,7 @@ export class KeeperContext {
   apply(entry: SessionEntry, event: OwnershipEvent): void {
     const { state, effects } = step(entry.state, event);
     entry.state = state;
-    if (state.at === 'elsewhere') entry.termEnded ||= event.on === 'released' || event.on === 'refused';
+    if (state.at === 'elsewhere') entry.termEnded ||= termEnds.has(event.on);
     else entry.termEnded = false;
     for (const effect of effects) this.#run(entry, effect);
     entry.changed();

@@ -109,8 +109,10 @@ export class Keeper implements SessionGate {
     this.#outside.start();
   }
 
+  /** From now on this keeper does nothing that no request and no other keeper asks for. */
   unwatch(): void {
     this.#outside.stop();
+    this.#unsynced.stop();
   }
 
   admit(ask: AdmitAsk): Admission | Promise<Admission> {
@@ -130,9 +132,10 @@ export class Keeper implements SessionGate {
     return this.#handOff.asked(ask);
   }
 
-  /** An application that does not accept connections gets no session from elsewhere. */
+  /** An application that does not accept connections gets no session from elsewhere; it keeps those it has. */
   set applicationRefuses(refuses: boolean) {
     this.#context.applicationRefuses = refuses;
+    if (!refuses) this.#context.applicationEnded = false;
   }
 
   /**
@@ -141,6 +144,7 @@ export class Keeper implements SessionGate {
    */
   applicationGone(boundMs: number): Promise<void> {
     this.#context.applicationRefuses = true;
+    this.#context.applicationEnded = true;
     return this.#departure.giveUpIdle(boundMs);
   }
 
@@ -215,7 +219,7 @@ export class Keeper implements SessionGate {
     if (entry.adopting !== undefined || entry.inspecting !== undefined) return false;
     switch (entry.state.at) {
       case 'owned':
-        if (this.#context.nowMs() - entry.confirmedAtMs <= this.#context.options.lifetimeMs) return true;
+        if (!this.#context.isVoid(entry)) return true;
         this.#context.apply(entry, { on: 'expired' });
         return false;
       case 'unconfirmed':

@@ -33,8 +33,12 @@ const looksAtOnce = 64;
 const betweenLooksMs = 10;
 /** Captures under way for outside changes. */
 const capturesAtOnce = 16;
+/** The same where files are vanishing: there is some hurry to know how many. */
+const betweenHurriedLooksMs = 1;
 /** Fewer young sessions than this may vanish together; more, if they are most of those that are ours, are no logouts. */
 const massMin = 8;
+/** Looks at all that is ours while more and more of it vanishes; what is gone by then decides. */
+const vanishingLooksMax = 50;
 
 type Found = 'hint' | 'scan';
 
@@ -149,7 +153,8 @@ export class OutsideWrites {
         await delay(this.#context.options.clock, betweenLooksMs);
       }
       await forEachBounded(changed, capturesAtOnce, (entry) => this.#captured(entry, found));
-      if (gone.length > 0) await this.#deleted(gone, { found, isEmptied: condition === 'emptied' });
+      const isEmptied = condition === 'emptied';
+      if (isEmptied || gone.length > 0) await this.#deleted(gone, { found, isEmptied });
     } catch (error) {
       this.#context.options.log.error({ error }, 'changes outside requests could not be looked at; please report it');
     }
@@ -169,6 +174,7 @@ export class OutsideWrites {
     if (state.at === 'elsewhere') return this.#notOurs(entry);
     // Nothing but a request begins a session anew on a tombstone: a late write must not undo a logout.
     if (state.at !== 'owned' || state.acknowledged.what === 'absent' || !this.#context.storeUp) return 'nothing';
+    if (this.#context.isVoid(entry)) return this.#unused(entry);
     const stamp = state.acknowledged.what === 'content' ? state.acknowledged.stamp : undefined;
     switch (this.#context.options.directory.look(entry.id, stamp)) {
       case 'absent':
@@ -182,13 +188,28 @@ export class OutsideWrites {
     }
   }
 
+  /**
+   * Nobody has used it for a lifetime, so it may have been another pod's since, and logged out there (rule 5). With its
+   * record's life and its file its note is over too.
+   */
+  #unused(entry: SessionEntry): 'nothing' {
+    const unusedMs = this.#context.nowMs() - entry.confirmedAtMs;
+    if (unusedMs > entry.ttlMs && !this.#context.options.directory.exists(entry.id))
+      this.#context.apply(entry, { on: 'damaged' });
+    return 'nothing';
+  }
+
   #notOurs(entry: SessionEntry): 'nothing' {
-    if (entry.termEnded && this.#context.options.notes.read(entry.id) === undefined) this.#lateWrite(entry);
+    const note = this.#context.options.notes.read(entry.id);
+    if (entry.termEnded && (note === undefined || note.buried === true)) this.#lateWrite(entry);
     else this.#strange(entry.id);
     return 'nothing';
   }
 
-  /** The term is over and its file was removed; what a script writes now is of an older state and goes too (rule 14). */
+  /**
+   * The term is over and its file was removed; what a script writes now is of an older state and goes too (rule 14).
+   * After a logout an outage would serve it else.
+   */
   #lateWrite(entry: SessionEntry): void {
     const { counters, options } = this.#context;
     const { directory } = options;
@@ -199,7 +220,7 @@ export class OutsideWrites {
       const more = { session: options.digestOf(entry.id) };
       options.log.warn(
         more,
-        'a session file was written after its session had gone to another pod: that write is lost',
+        'a session file was written after its session had ended or had gone to another pod: that write is lost',
       );
     }
     try {
@@ -213,7 +234,7 @@ export class OutsideWrites {
   /** Not in memory. If its note says that it is ours, the store is asked, as after an outage; else it is nobody's. */
   #strange(session: SessionId): 'nothing' {
     const { notes, directory } = this.#context.options;
-    if (!this.#context.storeUp || this.#context.draining) return 'nothing';
+    if (!this.#context.storeUp || this.#context.goingAway) return 'nothing';
     const note = notes.read(session);
     if (note === undefined || note.buried === true || !directory.exists(session)) return 'nothing';
     if (this.#unsynced.add(session)) void this.#unsynced.flush();
@@ -241,17 +262,46 @@ export class OutsideWrites {
   /**
    * A file that is gone is a logout, or the framework's clean-up. Young sessions that vanish together are neither:
    * a volume that is not mounted any more, a deployment that empties the directory. Their stored copies come back.
+   * Emptying takes its time, and hints name only some: how many vanish is known when no more do.
    */
   async #deleted(
-    gone: readonly SessionEntry[],
+    first: readonly SessionEntry[],
     { found, isEmptied }: { readonly found: Found; readonly isEmptied: boolean },
   ): Promise<void> {
-    const young = gone.filter((entry) => this.#isYoung(entry));
-    const ours = young.length < massMin ? 0 : this.#ours().length;
-    const areLost = isEmptied || (young.length >= massMin && young.length * 2 > ours);
-    const ended = areLost ? gone.filter((entry) => !this.#isYoung(entry)) : gone;
-    if (areLost && young.length > 0) this.#lost(young);
-    await forEachBounded(ended, capturesAtOnce, (entry) => this.#captured(entry, found));
+    let gone = isEmptied ? await this.#goneOfOurs() : first;
+    let areLost = isEmptied;
+    for (let looks = 0, before = 0; looks < vanishingLooksMax; looks++) {
+      const young = gone.filter((entry) => this.#isYoung(entry));
+      areLost ||= young.length >= massMin && young.length * 2 > this.#ours().length;
+      if (areLost) this.#lost(young);
+      if (areLost ? looks > 0 && young.length === 0 : young.length < massMin || young.length <= before) break;
+      before = young.length;
+      await delay(this.#context.options.clock, gatherMs);
+      if (!this.#running) return;
+      gone = await this.#goneOfOurs();
+    }
+    await forEachBounded(gone, capturesAtOnce, (entry) => this.#ended(entry, found));
+  }
+
+  async #goneOfOurs(): Promise<readonly SessionEntry[]> {
+    const gone: SessionEntry[] = [];
+    let looks = 0;
+    for (const session of this.#ours()) {
+      const entry = this.#context.known.peek(session);
+      if (entry !== undefined && this.#look(entry, 'scan') === 'gone') gone.push(entry);
+      looks++;
+      if (looks % looksAtOnce === 0) await delay(this.#context.options.clock, betweenHurriedLooksMs);
+    }
+    return gone;
+  }
+
+  /** A request that comes meanwhile waits: admitted, it would run beside this end, and what it begins anew with it. */
+  async #ended(entry: SessionEntry, found: Found): Promise<void> {
+    if (entry.busy || entry.state.at !== 'owned') return;
+    const ending = this.#captured(entry, found);
+    entry.inspecting = ending;
+    await ending;
+    if (entry.inspecting === ending) entry.inspecting = undefined;
   }
 
   #isYoung({ state }: SessionEntry): boolean {
@@ -260,6 +310,7 @@ export class OutsideWrites {
   }
 
   #lost(entries: readonly SessionEntry[]): void {
+    if (entries.length === 0) return;
     const { counters, options } = this.#context;
     for (const entry of entries) {
       if (entry.busy || entry.state.at !== 'owned') continue;

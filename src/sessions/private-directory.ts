@@ -26,6 +26,7 @@ import { HoldfastError } from '../base/errors.ts';
 
 /** No session id begins with a dot, so no note is ever taken for one of these. */
 const temporaryPrefix = '.tmp-';
+const markName = '.mark';
 
 export interface TemporaryFile {
   /** Permission bits, exact: the umask does not count. */
@@ -62,6 +63,16 @@ export class PrivateDirectory {
       if (error instanceof HoldfastError) throw error;
       throw new HoldfastError('directory-unusable', `${this.path}: ${errorCode(error)}`, { cause: error });
     }
+  }
+
+  /** Marks it, so that it can be told from a new one that openForWriting() made. @throws the file system's error */
+  mark(): void {
+    closeSync(this.openForWriting(join(this.path, markName)));
+  }
+
+  /** Whether it is there, and the one that was marked. @throws the file system's error */
+  get marked(): boolean {
+    return lstatSync(join(this.path, markName), { throwIfNoEntry: false })?.isFile() === true;
   }
 
   /**

@@ -168,15 +168,16 @@ export class SessionDirectory {
   }
 
   /**
-   * Whether the directory is the one that check() has seen: `.holdfast` is in it. Without it the volume is not mounted
-   * any more, or somebody emptied the directory with everything in it: then no file that is gone is a deletion. An
-   * emptied directory gets its `.holdfast` again. 'missing' also where it can't be told.
+   * Whether the directory is the one that check() has seen: the `.holdfast` of then is in it. Without it the volume is
+   * not mounted any more, or somebody emptied the directory with everything in it: then no file that is gone is a
+   * deletion. An emptied directory gets its `.holdfast` again. 'missing' also where it can't be told.
    */
   condition(): 'whole' | 'emptied' | 'missing' {
     try {
-      if (this.#isThere()) return 'whole';
+      if (this.#workshop.marked) return 'whole';
       if (statSync(this.path, { throwIfNoEntry: false })?.isDirectory() !== true) return 'missing';
       this.#workshop.prepare();
+      this.#workshop.mark();
       return 'emptied';
     } catch {
       return 'missing';

@@ -42,7 +42,7 @@ export class SessionEntry {
   /** The last request changed the file; then an early confirm is wasted, the put confirms too. */
   changesOften = false;
   tooLargeTold = false;
-  /** The term was given up or lost, and none has begun since: a file that appears now is a late write. */
+  /** The term was given up, lost or buried, and none has begun since: a file that appears now is a late write. */
   termEnded = false;
   lateWriteTold = false;
   #idleWaiters: (() => void)[] = [];

@@ -4,9 +4,13 @@
  *
  * Bounded by `limits.unsynced`. Beyond it nothing is forgotten for good: each session that is ours has a note, and
  * a walk over the notes finds what the list could not hold.
+ *
+ * They are stored at the moment at which the store is back, and tried again now and then: a part of a store can be away
+ * while the store as a whole is up, and a file can be locked.
  */
 
 import type { SessionId } from '../affinity/session-codec.ts';
+import type { Timer } from '../base/clock.ts';
 import type { Adopt } from './adopt.ts';
 import { type Capture, ordinary } from './capture.ts';
 import type { KeeperContext } from './keeper-context.ts';
@@ -14,6 +18,8 @@ import type { SessionEntry } from './session-entry.ts';
 import { forEachBounded } from './turns.ts';
 
 const atOnceMax = 16;
+/** Between two tries while the store counts as up. */
+const retryMs = 1000;
 
 export class Unsynced {
   readonly #context: KeeperContext;
@@ -23,6 +29,8 @@ export class Unsynced {
   readonly #sessions = new Map<SessionId, number>();
   #overflowed = false;
   #flushing: Promise<void> | undefined;
+  #retry: Timer | undefined;
+  #stopped = false;
 
   constructor(context: KeeperContext, parts: { readonly adopt: Adopt; readonly capture: Capture }) {
     this.#context = context;
@@ -49,17 +57,37 @@ export class Unsynced {
     const { limits, notes } = this.#context.options;
     if (limits.unsynced === 0 || this.#sessions.size < limits.unsynced) {
       this.#sessions.set(session, this.#context.nowMs());
+      this.#retrySoon();
       return true;
     }
     if (notes.read(session) === undefined) return false;
     this.#overflowed = true;
+    this.#retrySoon();
     return true;
   }
 
   /** Stores what waits. A second call while one runs waits for that one. Never rejects. */
   flush(): Promise<void> {
-    this.#flushing ??= this.#run().finally(() => (this.#flushing = undefined));
+    this.#flushing ??= this.#run().finally(() => {
+      this.#flushing = undefined;
+      if (this.#sessions.size > 0 || this.#overflowed) this.#retrySoon();
+    });
     return this.#flushing;
+  }
+
+  /** No more tries; flush() goes on working. */
+  stop(): void {
+    this.#stopped = true;
+    this.#retry?.cancel();
+  }
+
+  /** While the store is down nothing is tried: its return is heard of. */
+  #retrySoon(): void {
+    if (this.#stopped || this.#retry !== undefined || !this.#context.storeUp) return;
+    this.#retry = this.#context.options.clock.after(retryMs, () => {
+      this.#retry = undefined;
+      if (!this.#stopped && this.#context.storeUp) void this.flush();
+    });
   }
 
   async #run(): Promise<void> {
@@ -92,7 +120,8 @@ export class Unsynced {
   /** Whether it is settled with the store, either way. */
   async #store(entry: SessionEntry): Promise<boolean> {
     const burial = this.#context.options.notes.read(entry.id)?.buried === true;
-    if (entry.adopting !== undefined) await entry.adopting.end;
+    // Who else waited for it may have begun the next one.
+    while (entry.adopting !== undefined) await entry.adopting.end;
     if (entry.state.at === 'unconfirmed' || entry.state.at === 'elsewhere') {
       const end = await this.#adopt.reclaim(entry).end;
       if (end.kind === 'refused') {

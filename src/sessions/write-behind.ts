@@ -52,10 +52,11 @@ export class WriteBehind {
     return oldest;
   }
 
-  /** Whether an answer of this session may leave before it is stored. */
-  hasRoom(entry: SessionEntry): boolean {
+  /** Whether an answer of this session may leave before it is stored; undefined: of one that it makes. */
+  hasRoom(entry: SessionEntry | undefined): boolean {
     const { unsynced } = this.#context.options.limits;
-    return unsynced === 0 || this.#behind.has(entry) || this.#behind.size + this.#unsynced.size < unsynced;
+    if (unsynced === 0 || this.#behind.size + this.#unsynced.size < unsynced) return true;
+    return entry !== undefined && this.#behind.has(entry);
   }
 
   /** An exchange is over and its answer leaves. Takes its place among those in flight. Never throws. */

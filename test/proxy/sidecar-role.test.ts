@@ -375,13 +375,14 @@ for (const { words, status = 200, headers = {}, cookie: sent, hold } of holds) {
   });
 }
 
-test('async: an answer that makes a session waits for nothing, and the keeper captures all the same', async (t) => {
+test('async: an answer that makes a session leaves, unless the keeper can remember no more of them', async (t) => {
   const sidecar = await SidecarUnderTest.start(t, { sync: false });
-  sidecar.gate.verdict = () => new Promise(() => undefined);
   sidecar.application.answer = () => ({ status: 302, headers: { ...setsCookie(other), location: '/' } });
+  sidecar.gate.verdict = () => ({ kind: 'leave' });
   assert.equal((await sidecar.ask('/')).status, 302);
-  await until('captured', () => sidecar.gate.last.told.includes('settle'));
   assert.deepEqual(sidecar.gate.last.told, ['answered set', 'settle']);
+  sidecar.gate.verdict = () => ({ kind: 'refuse', reason: 'store-timeout' });
+  assert.equal((await sidecar.ask('/')).status, 503);
 });
 
 test('async: an answer of a session waits for the keeper, which lets it go unless it was a logout', async (t) => {

@@ -162,3 +162,14 @@ test('stop ends within its bound, whatever the store does', async (t) => {
   assert.equal(await pods.ownerOf(session), 'p');
   await held.deliver();
 });
+
+test('an application that is only too busy to accept keeps the sessions that it serves', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.keeper.applicationRefuses = true;
+  assert.equal(await p.count(session), 2);
+  assert.equal(await p.count(session), 3);
+  assert.equal(p.line.count('release'), 0);
+});

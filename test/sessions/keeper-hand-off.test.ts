@@ -263,3 +263,12 @@ test('a session hops between three pods that die one after the other and loses n
     pod = next;
   }
 });
+
+test('zero bytes that somebody left outside of requests are not handed over as the empty session', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p', { preset: 'php' }), await pods.add('q', { preset: 'php' })];
+  const session = freshSession();
+  await p.create(session);
+  p.write(session, '');
+  assert.equal(await q.count(session, { move: 'draining' }), 2);
+});

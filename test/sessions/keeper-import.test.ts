@@ -55,3 +55,17 @@ test('a file that has waited beside another pod does not win over what became of
   p.kill();
   assert.equal(await q.count(session, { move: 'gone' }), 7);
 });
+
+test('what a keeper once held and lost does not win over the import', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await imported(pods, session, 5, minuteMs);
+  await q.enter(session);
+  q.write(session, '50');
+  q.kill();
+  assert.equal((await p.look(session, { move: 'gone' })).number, 5);
+  await p.keeper.stop(1000);
+  await q.restart();
+  assert.equal((await q.look(session)).number, 5, 'as it was answered');
+});

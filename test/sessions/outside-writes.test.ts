@@ -236,3 +236,20 @@ test('a keeper that was told to stop watching touches nothing any more', async (
   await hasLooked(q);
   assert.equal(existsSync(p.path(session)), true);
 });
+
+for (const store of ['up', 'down'] as const) {
+  test(`a late write after a logout leaves no file for an outage to serve (store ${store})`, async (t) => {
+    const pods = new Pods(t);
+    const p = await pods.add('p');
+    const session = freshSession();
+    await p.create(session);
+    p.keeper.watch();
+    if (store === 'down') p.cut();
+    const stay = await p.enter(session);
+    p.unlink(session);
+    await stay.settle();
+    p.write(session, '1');
+    await until('it is removed', () => !p.hasFile(session));
+    assert.equal(p.keeper.counters.writesAfterRelease, 1);
+  });
+}

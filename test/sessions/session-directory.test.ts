@@ -69,7 +69,7 @@ test('a restored session is read back whole, and a second restore finds it there
     assert.equal(directory.restore(id, content('count|i:2;')), 'written');
     assert.notEqual(now(directory.read(id), 'content').digest, state.digest);
     assert.deepEqual([...directory.list()], [id]);
-    assert.deepEqual(readdirSync(directory.privatePath), [], 'no temporary file stays');
+    assert.deepEqual(readdirSync(directory.privatePath), ['.mark'], 'no temporary file stays');
     directory.remove(id);
     directory.remove(id);
     now(directory.read(id), 'absent');
@@ -187,7 +187,7 @@ test('symbolic links, FIFOs and directories at a session name are refused and st
         thrown.kind === 'session-file-unusable' && !thrown.message.includes(laravelId),
     );
     assert.deepEqual([...directory.list()], []);
-    assert.deepEqual(readdirSync(directory.privatePath), []);
+    assert.deepEqual(readdirSync(directory.privatePath), ['.mark']);
     rmSync(file, { recursive: true });
   }
   assert.equal(readFileSync(secret, 'latin1'), 'the key');
@@ -364,7 +364,7 @@ test('check says what is wrong with a directory, and cleans up what a killed kee
   writeFileSync(join(good, '.holdfast', 'tmp-1.note'), 'a note');
   check(good);
   check(good);
-  assert.deepEqual(readdirSync(join(good, '.holdfast')), ['tmp-1.note']);
+  assert.deepEqual(readdirSync(join(good, '.holdfast')), ['.mark', 'tmp-1.note']);
   assert.deepEqual(readdirSync(good), ['.holdfast']);
 });
 
@@ -381,7 +381,7 @@ test('a full disk: nothing half-written at a session name, an error, and all wel
     message: /ENOSPC/,
   });
   now(directory.read(another), 'absent');
-  assert.deepEqual(readdirSync(directory.privatePath), []);
+  assert.deepEqual(readdirSync(directory.privatePath), ['.mark']);
 
   assert.throws(() => directory.restore(phpId, content('y'.repeat(100_000))), { kind: 'session-file-unusable' });
   now(directory.read(phpId), 'empty');

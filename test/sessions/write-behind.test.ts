@@ -144,3 +144,18 @@ test('beyond limits.unsynced answers wait for the store', async (t) => {
   assert.equal(p.keeper.counters.puts, 2);
   await held.deliver();
 });
+
+test('beyond limits.unsynced the answers that make new sessions wait too', async (t) => {
+  const { p, session } = await podWithSession(t, { limits: { adopts: 256, unsynced: 1 } });
+  const held = p.line.next('put', 'held');
+  await counts(p, session);
+  await held.met;
+  const fresh = freshSession();
+  const stay = p.keeper.visit();
+  p.increment(fresh);
+  stay.answered({ kind: 'set', session: fresh, attributes: '', lifetimeSeconds: undefined });
+  const verdict = stay.settle();
+  assert.ok(verdict instanceof Promise);
+  assert.deepEqual(await verdict, leaves);
+  await held.deliver();
+});
