@@ -8,15 +8,16 @@
 
 import { Command, CommanderError } from 'commander';
 import type { ConfigOptions } from './commands/load-or-complain.ts';
+import { presets } from './affinity/session-codec.ts';
 import { readVersion } from './commands/version.ts';
 
 interface CommonFlags {
   readonly config?: string;
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
 }
 
 interface ImportFlags {
-  readonly dryRun: boolean;
+  readonly dryRun?: boolean;
   readonly owner?: number;
 }
 
@@ -34,6 +35,10 @@ const program = new Command('holdfast')
   .version(readVersion(), '-V, --version')
   .exitOverride()
   .configureHelp({ sortSubcommands: false })
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 bad configuration or arguments, 2 failed while running.\nEvery key of the configuration: docs/configuration.md.',
+  )
   .showHelpAfterError('(holdfast --help says more)');
 
 configured(program.command('run'))
@@ -48,8 +53,8 @@ configured(program.command('dev'))
   .option('--replicas <n>', 'how many replicas', wholeNumber, 3)
   .option('--port <port>', 'where to listen; 0: any free port', wholeNumber, 8080)
   .option('--restart-after <ms>', 'start a replica that ended again by itself, after so many milliseconds', wholeNumber)
-  .option('--preset <preset>', 'the framework of the sessions; found by itself where possible')
-  .argument('<command...>', 'behind --; {port} and {sessions} are replaced')
+  .option('--preset <preset>', `the framework of the sessions: ${presets.join(', ')}; found by itself where possible`)
+  .argument('<command...>', 'behind --; {port}, {sessions} and {replica} are replaced')
   .action(async (command: string[], flags: CommonFlags & DevFlags) => {
     const { dev } = await import('./commands/dev.ts');
     const { replicas, port, preset, restartAfter } = flags;
@@ -66,28 +71,28 @@ configured(program.command('check'))
 configured(program.command('where'))
   .description('say which pod has a session, and why')
   .argument('<session>', 'its id, or the value of its cookie; - reads it from standard input')
-  .option('--json', 'as JSON', false)
-  .action(async (session: string, flags: CommonFlags & { json: boolean }) => {
+  .option('--json', 'as JSON')
+  .action(async (session: string, flags: CommonFlags & { json?: boolean }) => {
     const { where } = await import('./commands/where.ts');
-    exitCode = await where({ ...asOptions(flags), session, json: flags.json });
+    exitCode = await where({ ...asOptions(flags), session, json: flags.json ?? false });
   });
 
 configured(program.command('drain'))
   .description('let the sessions of the running process go, and wait until they are stored (for a preStop)')
-  .option('--unready', 'by hand: not ready from now on, instead of when the application ends', false)
-  .action(async (flags: CommonFlags & { unready: boolean }) => {
+  .option('--unready', 'by hand: not ready from now on, instead of when the application ends')
+  .action(async (flags: CommonFlags & { unready?: boolean }) => {
     const { drain } = await import('./commands/drain.ts');
-    exitCode = await drain({ ...asOptions(flags), unready: flags.unready });
+    exitCode = await drain({ ...asOptions(flags), unready: flags.unready ?? false });
   });
 
 configured(program.command('import'))
   .description('store the session files of an installation, so that its users stay logged in when Holdfast takes over')
   .argument('<directory>', "the application's session directory; PHP's N;MODE;/path too")
-  .option('--dry-run', 'read everything and say what would be imported, but store nothing', false)
+  .option('--dry-run', 'read everything and say what would be imported, but store nothing')
   .option('--owner <uid>', 'whose files are sessions (the user who has most of them)', userId)
   .action(async (directory: string, flags: CommonFlags & ImportFlags) => {
     const { importSessions } = await import('./commands/import.ts');
-    const { dryRun, owner } = flags;
+    const { dryRun = false, owner } = flags;
     exitCode = await importSessions({ ...asOptions(flags), directory, dryRun, owner });
   });
 
@@ -109,13 +114,17 @@ process.exit(exitCode);
 function configured(command: Command): Command {
   return command
     .option('-c, --config <file>', 'the configuration, YAML or JSON (or HOLDFAST_CONFIG)')
-    .option('--set <path=value>', 'one key; as often as needed', (value, before: string[]) => [...before, value], []);
+    .option(
+      '--set <path=value>',
+      'one key, such as log.level=debug; as often as needed',
+      (value, before: readonly string[] | undefined) => [...(before ?? []), value],
+    );
 }
 
 function asOptions(flags: CommonFlags): ConfigOptions {
   return {
     configFile: flags.config ?? (process.env['HOLDFAST_CONFIG'] || undefined),
-    set: flags.set,
+    set: flags.set ?? [],
     env: process.env,
   };
 }

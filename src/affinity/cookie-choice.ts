@@ -12,13 +12,16 @@
 
 import { someCookie } from './cookie-line.ts';
 import type { SessionIdDecoder } from './session-id/decoder.ts';
+import { laravelPayload } from './session-id/laravel-payload.ts';
 import { splitSetCookie } from './set-cookie.ts';
 
 export type CookieNotice =
   /** Told once: the cookie that was found to carry the sessions. */
   | { readonly kind: 'cookie-chosen'; readonly cookie: string }
   /** Told once: 100 answers set `found`, a session by its value, and never the configured cookie. */
-  | { readonly kind: 'cookie-missing'; readonly configured: string; readonly found: string };
+  | { readonly kind: 'cookie-missing'; readonly configured: string; readonly found: string }
+  /** Told once: an answer set the session cookie, and it does not decode. The application has other keys, mostly. */
+  | { readonly kind: 'cookie-unreadable'; readonly cookie: string };
 
 const cookiesMax = 50;
 const warnAfterAnswers = 100;
@@ -47,6 +50,20 @@ export function sessionCookieOfAnswer(setCookies: readonly string[], decoder: Se
     found ??= cookie.name;
   }
   return found;
+}
+
+/**
+ * The cookie that only other keys than ours can have made; undefined: none. An answer's word, so no client's: one that is
+ * named like a session and encrypted as one, or XSRF-TOKEN, which decodes like one wherever the keys are right.
+ */
+export function unreadableCookieOfAnswer(setCookies: readonly string[], decoder: SessionIdDecoder): string | undefined {
+  for (const text of setCookies.slice(0, cookiesMax)) {
+    const cookie = splitSetCookie(text);
+    if (cookie === undefined || !(hasSessionName(cookie.name) || cookie.name === 'XSRF-TOKEN')) continue;
+    if (laravelPayload(cookie.value) === undefined) continue;
+    if (decoder.decode(cookie.value, cookie.name) === undefined) return cookie.name;
+  }
+  return undefined;
 }
 
 function hasSessionName(name: string): boolean {

@@ -5,7 +5,13 @@
  * Must not know pods, files or the store, nor the details of any framework (session-id/).
  */
 
-import { CookieWatch, sessionCookieOfAnswer, sessionCookieOfRequest, type CookieNotice } from './cookie-choice.ts';
+import {
+  type CookieNotice,
+  CookieWatch,
+  sessionCookieOfAnswer,
+  sessionCookieOfRequest,
+  unreadableCookieOfAnswer,
+} from './cookie-choice.ts';
 import { findCookie } from './cookie-line.ts';
 import { ownText } from './own-text.ts';
 import { RecentTexts } from './recent-texts.ts';
@@ -42,6 +48,7 @@ class PresetCodec implements SessionCodec {
   readonly #notice: (notice: CookieNotice) => void;
   readonly #watch: CookieWatch | undefined;
   #cookieName: string | undefined;
+  #toldUnreadable = false;
   /** Of the last answer: those of one second have the same attributes. */
   #lifetime: { readonly attributes: string; readonly read: Lifetime } = { attributes: '', read: readLifetime('') };
 
@@ -72,7 +79,10 @@ class PresetCodec implements SessionCodec {
   fromAnswer(setCookies: readonly string[], nowMs: number, known?: SessionId): CookieChange {
     if (setCookies.length === 0) return noChange;
     const name = this.#cookieName ?? this.#choose(sessionCookieOfAnswer(setCookies, this.#decoder));
-    if (name === undefined) return noChange;
+    if (name === undefined) {
+      if (!this.#toldUnreadable) this.#unreadable(unreadableCookieOfAnswer(setCookies, this.#decoder));
+      return noChange;
+    }
     for (let index = setCookies.length - 1; index >= 0; index--) {
       const cookie = setCookieOf(setCookies[index]!, name);
       if (cookie === undefined) continue;
@@ -91,7 +101,15 @@ class PresetCodec implements SessionCodec {
     const { ended, lifetimeSeconds } = lifeAt(this.#lifetimeOf(attributes), nowMs);
     if (value === '' || value === '""' || ended) return { kind: 'ended', attributes };
     const session = this.#decode(value, name, known);
-    return session === undefined ? noChange : { kind: 'set', session, attributes, lifetimeSeconds };
+    if (session !== undefined) return { kind: 'set', session, attributes, lifetimeSeconds };
+    this.#unreadable(name);
+    return noChange;
+  }
+
+  #unreadable(cookie: string | undefined): void {
+    if (cookie === undefined || this.#toldUnreadable) return;
+    this.#toldUnreadable = true;
+    this.#notice({ kind: 'cookie-unreadable', cookie: ownText(cookie) });
   }
 
   #lifetimeOf(attributes: string): Lifetime {

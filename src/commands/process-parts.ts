@@ -5,6 +5,7 @@
  */
 
 import type { SessionCodec, SessionId } from '../affinity/session-codec.ts';
+import type { CookieNotice } from '../affinity/cookie-choice.ts';
 import { createSessionCodec } from '../affinity/preset-codec.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -93,7 +94,7 @@ export function openCodec(config: Config, { log, metrics }: ProcessParts): Sessi
   const { preset } = config.session;
   const notices = metrics.counter({
     name: 'session_cookie_notices_total',
-    help: 'What was noticed about the session cookie: its name was found out, or another cookie decodes.',
+    help: 'What was noticed about the session cookie: its name was found out, another cookie decodes, or it does not decode.',
     labels: ['kind'],
   });
   return createSessionCodec({
@@ -105,10 +106,31 @@ export function openCodec(config: Config, { log, metrics }: ProcessParts): Sessi
     ),
     notice: (notice) => {
       notices.child(notice.kind).value++;
-      if (notice.kind === 'cookie-chosen') log.info({ name: notice.cookie }, 'the session cookie was found out');
-      else log.warn({ notice: notice.kind }, 'answers bear another session cookie than the configured one');
+      tellNotice(notice, config.session, log);
     },
   });
+}
+
+function tellNotice(notice: CookieNotice, { preset, keys }: Config['session'], log: Log): void {
+  switch (notice.kind) {
+    case 'cookie-chosen':
+      log.info({ name: notice.cookie }, 'the session cookie was found out');
+      break;
+    case 'cookie-missing':
+      log.warn({ notice: notice.kind }, 'answers bear another session cookie than the configured one');
+      break;
+    case 'cookie-unreadable': {
+      const why =
+        keys.length === 0
+          ? `its value is none of preset ${preset}`
+          : `session.keys are not those of the application, or it is none of preset ${preset}`;
+      // Nobody waits this out: no session of the application is kept until somebody has changed something.
+      log.error(
+        { name: notice.cookie, why },
+        'the application sets a session cookie that can not be read; its sessions are not kept',
+      );
+    }
+  }
 }
 
 /** The keyed digest of a session for logs: the same in all processes that share store.nameKey. */

@@ -198,6 +198,31 @@ test('a hundred answers with a session under another name are told once', () => 
   assert.deepEqual(notices, [{ kind: 'cookie-missing', configured: 'laravel_session', found: 'shop_session' }]);
 });
 
+test('a session cookie of an answer that our keys do not open is told once, whatever its name', () => {
+  for (const [name, cookie] of [
+    ['shop_session', undefined],
+    ['XSRF-TOKEN', undefined],
+    ['sid', 'sid'],
+  ] as const) {
+    const notices: CookieNotice[] = [];
+    const keys = ['another key of 32 bytes, as it is'.slice(0, 32)];
+    const codec = createSessionCodec({ preset: 'laravel', cookie, keys, notice: (notice) => notices.push(notice) });
+    for (let answer = 0; answer < 3; answer++) {
+      assert.equal(codec.fromAnswer(['a=1', laravelCookie(name, id)], nowMs).kind, 'none');
+    }
+    assert.deepEqual(notices, [{ kind: 'cookie-unreadable', cookie: name }]);
+  }
+});
+
+test('keys that open what they should are told nothing of, nor are cookies that no Laravel made', () => {
+  const { codec, notices } = laravel();
+  codec.fromRequest(laravelCookie('shop_session', id).replace('eyJ', 'eyK'));
+  codec.fromAnswer(['other_session=eyJhbGciOiJIUzI1NiJ9.e30.x', 'flask_session=abc', 'XSRF-TOKEN=plain'], nowMs);
+  codec.fromAnswer([laravelCookie('XSRF-TOKEN', id), laravelCookie('cart', 'not an id')], nowMs);
+  codec.fromAnswer(['shop_session=; Max-Age=0'], nowMs);
+  assert.deepEqual(notices, []);
+});
+
 test('other encrypted cookies are no reason to warn once the configured one was seen', () => {
   const { codec, notices } = laravel('laravel_session');
   codec.fromAnswer([laravelCookie('laravel_session', id)], nowMs);

@@ -109,6 +109,17 @@ test('help ends with 0; bad arguments end with 1 and say so on standard error', 
   }
 });
 
+test('the help of every command says what it does and what its options are, and shows no empty default', async () => {
+  const { out } = await holdfast(['--help']);
+  assert.match(out, /^Exit codes: 0 done, 1 bad configuration or arguments, 2 failed while running\.$/m);
+  const names = [...out.matchAll(/^ {2}([a-z]+) (?:\[options\]| {2})/gm)].map(([, name]) => name!);
+  assert.deepEqual(names, ['run', 'dev', 'check', 'where', 'drain', 'import', 'version']);
+  for (const help of await Promise.all(names.map((name) => holdfast([name, '--help'])))) {
+    assert.equal(help.code, 0);
+    assert.doesNotMatch(help.out, /default: (?:\[\]|false)/);
+  }
+});
+
 test('check ends with 0 and a summary for a usable configuration', async () => {
   const { code, out, err } = await holdfast(['check', '--config', file('good.yaml', gateway('off'))]);
   assert.deepEqual([code, err], [0, '']);
