@@ -105,7 +105,10 @@ test('the traces, with a store that fails', async (t) => {
     await redis.backUp();
     await p.sidecar.start();
     const late = visitor.twin();
+    // Several terms later Q is the owner, in memory and in nothing that the store will remember.
     assert.deepEqual(await visitor.at(q, '/inc?by=10'), complete(11));
+    assert.deepEqual(await visitor.at(p, '/inc?by=10'), complete(21));
+    assert.deepEqual(await visitor.at(q, '/inc?by=10'), complete(31));
     const writing = late.at(q, '/inc?gate=old-owner');
     await waitsAt(q, 'old-owner');
     await redis.restoreBackup();
