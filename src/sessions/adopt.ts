@@ -55,7 +55,7 @@ export class Adopt {
    * the newest. Where it is not, it is given up; never asks another keeper, never writes the file.
    */
   reclaim(entry: SessionEntry): AdoptFlight {
-    return this.#fly(entry, 'nobody', () => this.#reclaim(entry));
+    return this.#fly(entry, 'nobody', () => this.#reclaim(entry).finally(() => this.#notTaken(entry)));
   }
 
   #fly(entry: SessionEntry, decidesFor: AdoptFlight['decidesFor'], run: () => Promise<AdoptEnd>): AdoptFlight {
@@ -85,9 +85,13 @@ export class Adopt {
       return end;
     } finally {
       this.#turns.leave();
-      if (entry.state.at === 'asking' || entry.state.at === 'restoring')
-        this.#context.apply(entry, { on: 'not-taken' });
+      this.#notTaken(entry);
     }
+  }
+
+  /** However a flight ends, it leaves no state in which others would wait for its end. */
+  #notTaken(entry: SessionEntry): void {
+    if (entry.state.at === 'asking' || entry.state.at === 'restoring') this.#context.apply(entry, { on: 'not-taken' });
   }
 
   async #rounds(entry: SessionEntry, ask: AdmitAsk): Promise<AdoptEnd> {

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { HoldfastError } from '../../src/base/errors.ts';
 import { until } from '../support/until.ts';
 import { freshSession, type Pod, Pods, refusedPut, timeouts } from './keeper-pods.ts';
 
@@ -308,28 +307,4 @@ test('stop leaves the records as they are while the store is down', async (t) =>
   assert.ok(p.hasFile(session));
   await p.restart();
   assert.equal(await p.count(session), 3);
-});
-
-test('serve: what a part of the store did not take is stored when it is back, without another request', async (t) => {
-  const pods = new Pods(t);
-  const [p, q] = [await pods.add('p'), await pods.add('q')];
-  const session = freshSession();
-  await p.create(session);
-  let isAway = true;
-  p.line.inner = new Proxy(pods.store, {
-    get: (store, name) => {
-      const unavailable = (): Promise<never> =>
-        Promise.reject(new HoldfastError('store-part-unavailable', 'Its node is away.'));
-      const call: unknown = Reflect.get(store, name);
-      if (typeof call !== 'function') return call;
-      return name === 'put' && isAway ? unavailable : (call.bind(store) as unknown);
-    },
-  });
-  assert.equal(await p.count(session), 2);
-  assert.equal(p.keeper.sizes.unsynced, 1);
-  assert.equal(p.health.state, 'up');
-  isAway = false;
-  await until('it is stored', () => p.keeper.sizes.unsynced === 0);
-  p.kill();
-  assert.equal(await q.count(session, { move: 'gone' }), 3);
 });

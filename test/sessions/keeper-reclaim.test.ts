@@ -1,0 +1,88 @@
+/** Taking up again what was served without the store: whatever is in the way, nobody waits for it for good. */
+
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { HoldfastError } from '../../src/base/errors.ts';
+import { until } from '../support/until.ts';
+import { freshSession, type Pod, Pods, refusedPut } from './keeper-pods.ts';
+
+/** While `away.isAway`, one kind of call finds a part of the store that is not there; the store itself is up. */
+function partly(pods: Pods, pod: Pod, call: 'put' | 'bury'): { isAway: boolean } {
+  const part = { isAway: true };
+  pod.line.inner = new Proxy(pods.store, {
+    get: (store, name) => {
+      const unavailable = (): Promise<never> =>
+        Promise.reject(new HoldfastError('store-part-unavailable', 'Its node is away.'));
+      const method: unknown = Reflect.get(store, name);
+      if (typeof method !== 'function') return method;
+      return name === call && part.isAway ? unavailable : (method.bind(store) as unknown);
+    },
+  });
+  return part;
+}
+
+test('serve: what a part of the store did not take is stored when it is back, without another request', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  const part = partly(pods, p, 'put');
+  assert.equal(await p.count(session), 2);
+  assert.equal(p.keeper.sizes.unsynced, 1);
+  assert.equal(p.health.state, 'up');
+  part.isAway = false;
+  await until('it is stored', () => p.keeper.sizes.unsynced === 0);
+  p.kill();
+  assert.equal(await q.count(session, { move: 'gone' }), 3);
+});
+
+test('a deletion that the store did not take yet does not end what a request begins anew meanwhile', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const [session, idle] = [freshSession(), freshSession()];
+  await p.create(session);
+  await p.create(idle);
+  const part = partly(pods, p, 'bury');
+  p.keeper.watch();
+  p.unlink(session);
+  p.unlink(idle);
+  await until('both wait for the store', () => p.keeper.sizes.unsynced === 2);
+  const stay = await p.enter(session);
+  part.isAway = false;
+  await until('the idle one is buried', () => p.keeper.sizes.unsynced === 1);
+  assert.equal(p.increment(session), 1);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  assert.equal(await pods.ownerOf(idle), 'tombstone');
+  p.kill();
+  assert.equal(await q.count(session, { move: 'gone' }), 2);
+});
+
+test('an answer of an outage whose file can not be read when the store is back is refused, and soon', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.restartCut();
+  const stay = await p.enter(session);
+  p.unlink(session);
+  mkdirSync(p.path(session));
+  await p.mend();
+  assert.deepEqual(await stay.settle(), refusedPut);
+});
+
+test('an emptied file that can not be written back beside a request that goes on is no matter of the next one', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.restartCut();
+  const [stay, stream] = [await p.enter(session), await p.enter(session)];
+  p.write(session, '');
+  await p.mend();
+  assert.deepEqual(await stay.settle(), refusedPut);
+  await until('it was given up', async () => (await pods.ownerOf(session)) === 'free');
+  stream.abandon('client-left');
+  assert.equal(await p.count(session), 2);
+});
