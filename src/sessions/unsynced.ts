@@ -130,8 +130,6 @@ export class Unsynced {
         return true;
       }
     }
-    // What is gone may be begun anew by a request that runs now; its end tells.
-    if (entry.inFlight > 0 && !this.#context.options.directory.exists(entry.id)) return false;
     // What was begun here while the store was down is the application's own, even where its file is empty.
     const issued = entry.state.at === 'unrecorded';
     const end = await this.#capture.run(entry, issued ? { issued, died: false } : ordinary, { isLate: true });

@@ -8,8 +8,8 @@ import { HoldfastError } from '../../src/base/errors.ts';
 import { until } from '../support/until.ts';
 import { freshSession, type Pod, Pods, refusedPut } from './keeper-pods.ts';
 
-/** While `away.isAway`, one kind of call finds a part of the store that is not there; the store itself is up. */
-function partly(pods: Pods, pod: Pod, call: 'put' | 'bury'): { isAway: boolean } {
+/** While `isAway`, puts find a part of the store that is not there; the store itself is up. */
+function partly(pods: Pods, pod: Pod): { isAway: boolean } {
   const part = { isAway: true };
   pod.line.inner = new Proxy(pods.store, {
     get: (store, name) => {
@@ -17,7 +17,7 @@ function partly(pods: Pods, pod: Pod, call: 'put' | 'bury'): { isAway: boolean }
         Promise.reject(new HoldfastError('store-part-unavailable', 'Its node is away.'));
       const method: unknown = Reflect.get(store, name);
       if (typeof method !== 'function') return method;
-      return name === call && part.isAway ? unavailable : (method.bind(store) as unknown);
+      return name === 'put' && part.isAway ? unavailable : (method.bind(store) as unknown);
     },
   });
   return part;
@@ -28,7 +28,7 @@ test('serve: what a part of the store did not take is stored when it is back, wi
   const [p, q] = [await pods.add('p'), await pods.add('q')];
   const session = freshSession();
   await p.create(session);
-  const part = partly(pods, p, 'put');
+  const part = partly(pods, p);
   assert.equal(await p.count(session), 2);
   assert.equal(p.keeper.sizes.unsynced, 1);
   assert.equal(p.health.state, 'up');
@@ -36,27 +36,6 @@ test('serve: what a part of the store did not take is stored when it is back, wi
   await until('it is stored', () => p.keeper.sizes.unsynced === 0);
   p.kill();
   assert.equal(await q.count(session, { move: 'gone' }), 3);
-});
-
-test('a deletion that the store did not take yet does not end what a request begins anew meanwhile', async (t) => {
-  const pods = new Pods(t);
-  const [p, q] = [await pods.add('p'), await pods.add('q')];
-  const [session, idle] = [freshSession(), freshSession()];
-  await p.create(session);
-  await p.create(idle);
-  const part = partly(pods, p, 'bury');
-  p.keeper.watch();
-  p.unlink(session);
-  p.unlink(idle);
-  await until('both wait for the store', () => p.keeper.sizes.unsynced === 2);
-  const stay = await p.enter(session);
-  part.isAway = false;
-  await until('the idle one is buried', () => p.keeper.sizes.unsynced === 1);
-  assert.equal(p.increment(session), 1);
-  assert.deepEqual(await stay.settle(), { kind: 'leave' });
-  assert.equal(await pods.ownerOf(idle), 'tombstone');
-  p.kill();
-  assert.equal(await q.count(session, { move: 'gone' }), 2);
 });
 
 test('an answer of an outage whose file can not be read when the store is back is refused, and soon', async (t) => {
