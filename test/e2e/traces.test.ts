@@ -14,6 +14,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 
 import { until } from '../support/until.ts';
 import { complete, type Ending, gatedPods, open, Visitor, waitsAt } from './gated-pods.ts';
@@ -139,8 +140,10 @@ for (const how of ['cut off from the others', 'frozen'] as const) {
       assert.deepEqual(await visitor.from(first, '/inc'), complete(2), 'taken by force');
       ending = await pinned.from(second, '/get');
     }
-    assert.ok(statusOf(ending) === 503 || ending === 'cut', JSON.stringify(ending));
-    await until('the former owner was asked', () => linesOf(owner, '/get').length > 0);
+    // A gateway slow enough to have found the owner unhealthy first has gone to the other pod: then it is the new number.
+    const isNew = isDeepStrictEqual(ending, complete(2));
+    assert.ok(isNew || statusOf(ending) === 503 || ending === 'cut', JSON.stringify(ending));
+    if (!isNew) await until('the former owner was asked', () => linesOf(owner, '/get').length > 0);
     assert.deepEqual(await pinned.from(second, '/get'), complete(2));
     assert.deepEqual(await visitor.at(other, '/inc'), complete(3));
   });
