@@ -21,9 +21,14 @@ export type TakenPlan =
   /** The file can't be used; another pod may be luckier. */
   | 'give-back';
 
-/** Whether nobody can have owned the session between our note and this take (rule 12). */
+/**
+ * Whether nobody else can have owned the session between our note and this take (rule 12). The note's epoch is the
+ * record's, or an earlier one of our unbroken run: of a take whose reply was lost no note was ever written.
+ */
 export function isOurs(record: TakenRecord, note: Note | undefined, uid: string): boolean {
-  return record.previous.uid === uid && note?.buried !== true && note?.epoch === record.previous.epoch;
+  const { previous } = record;
+  if (previous.uid !== uid || note === undefined || note.buried === true) return false;
+  return previous.sinceEpoch <= note.epoch && note.epoch <= previous.epoch;
 }
 
 /** Whether the record is an import that no keeper has written to since (`holdfast import`). */

@@ -101,8 +101,9 @@ export class HandOff {
         if (!(await this.#before(this.#capture.settled(entry), bounds.deadlineMs))) return 'busy';
       } else {
         const note = this.#context.options.notes.read(entry.id);
-        // After a reclaim that came to nothing the record is free, or somebody else's: worth another look.
-        if (note?.epoch !== ask.epoch) return reclaimed ? 'released' : 'not-mine';
+        // After a reclaim that came to nothing the record is free, or somebody else's: worth another look. An older
+        // note may still be ours: the reply to a later take can have been lost (rule 12).
+        if (note === undefined || note.epoch > ask.epoch) return reclaimed ? 'released' : 'not-mine';
         if (!this.#context.storeUp) return 'kept';
         reclaimed = true;
         const end = await this.#adopt.reclaim(entry).end;

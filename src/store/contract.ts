@@ -51,8 +51,11 @@ export interface StoreRecord {
 export interface TakenRecord {
   /** The new term's epoch. */
   readonly epoch: number;
-  /** The epoch and the owner's uid (undefined: free) found in the record. */
-  readonly previous: { readonly epoch: number; readonly uid: string | undefined };
+  /**
+   * The epoch and the owner's uid (undefined: free) found in the record. `sinceEpoch`: where that owner's unbroken run
+   * of terms began; more than one term where it took the session again, perhaps without hearing of it (a lost reply).
+   */
+  readonly previous: { readonly epoch: number; readonly uid: string | undefined; readonly sinceEpoch: number };
   readonly tombstone: boolean;
   readonly version: number;
   /** The newest stored content; undefined for a tombstone, and where it did not open (`unsealable`). */

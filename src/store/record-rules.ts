@@ -26,6 +26,8 @@ export interface SessionRecord {
   readonly epoch: number;
   /** Undefined: free. */
   readonly owner: Owner | undefined;
+  /** The first epoch of the owner's unbroken run of terms. */
+  readonly sinceEpoch: number;
   readonly tombstone: boolean;
   readonly version: number;
   /** Store time of the last write or burial. */
@@ -141,6 +143,7 @@ export function bury(
   const buried: SessionRecord = {
     epoch: nextEpoch(Math.max(record?.epoch ?? 0, term.epoch), call),
     owner: undefined,
+    sinceEpoch: 0,
     tombstone: true,
     version: record?.version ?? 0,
     storedAtMs: timeMs(call),
@@ -180,9 +183,11 @@ function stored(record: SessionRecord, time: StoreTime): Ruled<WriteResult> {
 }
 
 function startTerm(was: SessionRecord, call: Caller): Ruled<{ readonly kind: 'taken' } & TakenRecord> {
-  const record = prolonged({ ...was, epoch: nextEpoch(was.epoch, call), owner: call.me }, call);
-  const { epoch, tombstone, version } = record;
-  const previous = { epoch: was.epoch, uid: was.owner?.uid };
+  const epoch = nextEpoch(was.epoch, call);
+  const sinceEpoch = was.owner?.uid === call.me.uid ? was.sinceEpoch : epoch;
+  const record = prolonged({ ...was, epoch, owner: call.me, sinceEpoch }, call);
+  const { tombstone, version } = record;
+  const previous = { epoch: was.epoch, uid: was.owner?.uid, sinceEpoch: was.sinceEpoch };
   const storeTimeMs = timeMs(call);
   return { reply: { kind: 'taken', epoch, previous, tombstone, version, blob: blobOf(record), storeTimeMs }, record };
 }
@@ -200,6 +205,7 @@ function written(
   const record: SessionRecord = {
     epoch: call.epoch,
     owner: call.me,
+    sinceEpoch: was?.epoch === call.epoch ? was.sinceEpoch : call.epoch,
     tombstone: false,
     version,
     storedAtMs: timeMs(call),

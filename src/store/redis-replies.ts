@@ -134,13 +134,13 @@ export function readRecord(reply: ScriptReply): StoreRecord | undefined {
 function readTaken(reply: ScriptReply): TakenRecord {
   if (reply.word !== 'taken') throw malformed('an unknown word');
   const version = reply.number(6);
-  const bytes = reply.bytes(8);
+  const bytes = reply.bytes(9);
   return {
     epoch: reply.number(2),
-    previous: { epoch: reply.number(3), uid: reply.bytes(4)?.toString('utf8') },
+    previous: { epoch: reply.number(3), uid: reply.bytes(4)?.toString('utf8'), sinceEpoch: reply.number(8) },
     tombstone: reply.bytes(5) !== undefined,
     version,
-    blob: bytes && { version, bytes, mtimeMs: Number(reply.text(9)), storedAtMs: reply.number(7) },
+    blob: bytes && { version, bytes, mtimeMs: Number(reply.text(10)), storedAtMs: reply.number(7) },
     storeTimeMs: reply.storeTimeMs,
   };
 }

@@ -4,7 +4,7 @@
  *
  * A session is one hash: e epoch, u owner's uid, o owner as JSON, v version, b content, m its file's mtime, s time
  * of the last write in ms, t '1' for a tombstone, c epoch of the term that began with a create, k "epoch:uid" of the term that
- * buried it, i epoch of an import: as long as e is the same, no keeper has taken the session. Absent u and o: free. Numbers are printed with %.0f: epochs are microseconds, below 2^53, and Lua's
+ * buried it, r first epoch of the owner's unbroken run of terms, i epoch of an import: as long as e is the same, no keeper has taken the session. Absent u and o: free. Numbers are printed with %.0f: epochs are microseconds, below 2^53, and Lua's
  * own tostring would round them to 14 digits. Only the server's clock is used. Redis >= 6.2, Valkey.
  *
  * One command a line: where a command is not allowed, Redis names the line only (redis-errors.ts).
@@ -47,9 +47,10 @@ end
 
 local function startTerm(was, uid, owner, ttl)
   local epoch = nextEpoch(was[1])
-  redis.call('HSET', key, 'e', epoch, 'u', uid, 'o', owner)
+  local since = redis.call('HMGET', key, 'r')[1] or was[1]
+  redis.call('HSET', key, 'e', epoch, 'u', uid, 'o', owner, 'r', was[2] == uid and since or epoch)
   prolong(ttl)
-  return {'taken', now, epoch, was[1], was[2], was[3], was[4], was[5],
+  return {'taken', now, epoch, was[1], was[2], was[3], was[4], was[5], since,
     unpack(redis.call('HMGET', key, 'b', 'm'))}
 end
 `;
@@ -77,7 +78,7 @@ if was[1] and not (was[4] == was[1] and was[2] == ARGV[1] and tonumber(was[3]) <
 end
 local epoch = nextEpoch(was[1] or 0)
 write(epoch)
-redis.call('HSET', key, 'c', epoch)
+redis.call('HSET', key, 'c', epoch, 'r', epoch)
 prolong(ARGV[3])
 return {'created', now, epoch}
 `);
@@ -89,6 +90,9 @@ if was[1] and fenced(ARGV[7], ARGV[1], was[1], was[2]) then return {'refused', n
 if was[1] ~= ARGV[7] or tonumber(ARGV[4]) > tonumber(was[3]) then
   write(ARGV[7])
   redis.call('HDEL', key, 't')
+  if was[1] ~= ARGV[7] then
+    redis.call('HSET', key, 'r', ARGV[7])
+  end
 end
 prolong(ARGV[3])
 return {'stored', now}
@@ -122,7 +126,7 @@ if was[1] then
 end
 local epoch = nextEpoch(math.max(tonumber(was[1] or 0), tonumber(ARGV[2])))
 redis.call('HDEL', key, 'u', 'o', 'b', 'm', 'c')
-redis.call('HSET', key, 'e', epoch, 't', '1', 'v', was[3] or '0', 's', now, 'k', term)
+redis.call('HSET', key, 'e', epoch, 't', '1', 'v', was[3] or '0', 's', now, 'k', term, 'r', '0')
 prolong(ARGV[3])
 return {'stored', now}
 `);
@@ -135,7 +139,7 @@ if was[1] then
   if tonumber(was[3]) >= tonumber(ARGV[2]) then return {'same', now} end
 end
 local epoch = nextEpoch(was[1] or 0)
-redis.call('HSET', key, 'e', epoch, 'i', epoch, 'v', '0', 'b', ARGV[1], 'm', ARGV[2], 's', now)
+redis.call('HSET', key, 'e', epoch, 'r', epoch, 'i', epoch, 'v', '0', 'b', ARGV[1], 'm', ARGV[2], 's', now)
 prolong(ARGV[3])
 return {was[1] and 'renewed' or 'planted', now}
 `);

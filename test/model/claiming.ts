@@ -120,7 +120,7 @@ export function ask(scene: Scene, index: number): void {
     adopting.stage = 'owner-releases';
     return;
   }
-  if (owner.note?.epoch !== seen.epoch) {
+  if (owner.note === undefined || owner.note.epoch > seen.epoch) {
     hear(scene, index, adopting.reclaimed ? 'released' : 'not-mine');
     return;
   }

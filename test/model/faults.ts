@@ -9,7 +9,7 @@ import { forgive, hear } from './claiming.ts';
 import { finishRelease, isIdle, tellAskers } from './handing-off.ts';
 import { may, removeFile, type Scene, use } from './scene.ts';
 import { elsewhere } from '../../src/sessions/ownership.ts';
-import { emptied, type Fault, isRunning, isUnderWay, podNames, type World } from './world.ts';
+import { emptied, type Fault, isRunning, isUnderWay, type Pod, podNames, type World } from './world.ts';
 
 export interface Move {
   /** Not a fault: with it the system has to come to rest. */
@@ -78,13 +78,7 @@ function podFaults(
   if (may(world, 'outsideWrite') && state.at === 'owned' && pod.file > 0 && pod.file !== emptied && pod.lock < 0) {
     fault('outsideWrite', (scene) => writeOutside(scene, index));
   }
-  if (
-    may(world, 'garbage') &&
-    pod.file > 0 &&
-    state.at === 'elsewhere' &&
-    pod.note?.epoch !== world.record?.epoch &&
-    pod.lock < 0
-  ) {
+  if (may(world, 'garbage') && pod.file > 0 && state.at === 'elsewhere' && !isCurrent(pod, world) && pod.lock < 0) {
     fault('garbage', (scene) => collectGarbage(scene, scene.world.pods[index]!));
   }
   if (may(world, 'drain') && others && !world.pods.some((other) => other.draining)) {
@@ -197,6 +191,12 @@ function forget(world: World, kept: number): void {
   world.tombstones &= kept;
   world.unsynced = 0;
   for (const request of world.requests) request.floor &= kept;
+}
+
+/** The pod's note is of the record's term, or of an earlier one of its owner's unbroken run: a missing file is a deletion. */
+function isCurrent({ note }: Pod, { record }: World): boolean {
+  if (note === undefined || record === undefined) return note === record;
+  return note.epoch === record.epoch || (record.sinceEpoch <= note.epoch && note.epoch < record.epoch);
 }
 
 function say(choices: Choices, what: string): void {

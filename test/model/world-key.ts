@@ -106,7 +106,7 @@ function addRecord(
   }
   codes.push(epoch(record.epoch), record.owner?.uid.charCodeAt(0) ?? 0, record.version, flags(record.tombstone));
   codes.push(record.content?.bytes[0] ?? 0, record.createdEpoch === record.epoch ? 1 : 0);
-  codes.push(epoch(record.buriedBy?.epoch), record.buriedBy?.uid.charCodeAt(0) ?? 0);
+  codes.push(epoch(record.sinceEpoch), epoch(record.buriedBy?.epoch), record.buriedBy?.uid.charCodeAt(0) ?? 0);
 }
 
 function epochRanks(world: World): number[] {
@@ -116,6 +116,7 @@ function epochRanks(world: World): number[] {
   };
   for (const record of [world.record, world.older.record]) {
     add(record?.epoch);
+    add(record?.sinceEpoch);
     add(record?.buriedBy?.epoch);
   }
   for (const call of world.late) if (call.kind !== 'take') add(call.epoch);

@@ -21,7 +21,7 @@ const files = {
 function record(given: Partial<TakenRecord> = {}): TakenRecord {
   return {
     epoch: 20,
-    previous: { epoch: 10, uid: 'me' },
+    previous: { epoch: 10, uid: 'me', sinceEpoch: 10 },
     tombstone: false,
     version: 3,
     blob: { version: 3, bytes: Buffer.from('2'), mtimeMs: 1, storedAtMs: 1 },
@@ -38,8 +38,15 @@ test('a record is ours only with our uid and a note of its very epoch', () => {
   assert.equal(isOurs(record(), undefined, 'me'), false);
   assert.equal(isOurs(record(), { ...note, epoch: 9 }, 'me'), false);
   assert.equal(isOurs(record(), { ...note, buried: true }, 'me'), false);
-  assert.equal(isOurs(record({ previous: { epoch: 10, uid: undefined } }), note, 'me'), false);
-  assert.equal(isOurs(record({ previous: { epoch: 10, uid: 'other' } }), note, 'me'), false);
+  assert.equal(isOurs(record({ previous: { epoch: 10, uid: undefined, sinceEpoch: 10 } }), note, 'me'), false);
+  assert.equal(isOurs(record({ previous: { epoch: 10, uid: 'other', sinceEpoch: 10 } }), note, 'me'), false);
+});
+
+test('a record is ours too where only we have taken it since our note: a take whose reply was lost writes none', () => {
+  const taken = record({ previous: { epoch: 10, uid: 'me', sinceEpoch: 8 } });
+  for (const epoch of [8, 9, 10]) assert.equal(isOurs(taken, { epoch, confirmedAtMs: 1 }, 'me'), true, String(epoch));
+  for (const epoch of [7, 11]) assert.equal(isOurs(taken, { epoch, confirmedAtMs: 1 }, 'me'), false, String(epoch));
+  assert.equal(isOurs(taken, { epoch: 9, confirmedAtMs: 1, buried: true }, 'me'), false);
 });
 
 test('what is not ours comes from the store, whatever file there is', () => {
@@ -76,7 +83,7 @@ test('without a record a noted file is stored again, unless its note is older th
 
 test('a file that was written after its session was imported wins over the import, and only over an import', () => {
   const blob = { version: 0, bytes: Buffer.from('2'), mtimeMs: 5, storedAtMs: 9 };
-  const imported = record({ version: 0, blob, previous: { epoch: 10, uid: undefined } });
+  const imported = record({ version: 0, blob, previous: { epoch: 10, uid: undefined, sinceEpoch: 10 } });
   const newer = { ...files.content, mtimeMs: 6 };
   assert.equal(isNewerThanImport(imported, newer), true);
   assert.equal(isNewerThanImport(imported, { ...newer, mtimeMs: 5 }), false, 'the very file that was imported');
@@ -86,7 +93,7 @@ test('a file that was written after its session was imported wins over the impor
   }
   assert.equal(isImport(imported), true);
   assert.equal(isImport(record({ ...imported, version: 1 })), false);
-  assert.equal(isImport(record({ ...imported, previous: { epoch: 10, uid: 'me' } })), false);
+  assert.equal(isImport(record({ ...imported, previous: { epoch: 10, uid: 'me', sinceEpoch: 10 } })), false);
   assert.equal(isImport(record({ ...imported, blob: undefined, tombstone: true })), false);
   assert.equal(isNewerThanImport(record(), newer), false);
 });

@@ -31,3 +31,21 @@ test('a logout that is answered while a hand-off waits and the store is down is 
   assert.equal(q.hasFile(session), false, 'the session that was logged out');
   await stay.settle();
 });
+
+for (const how of ['the next request here', 'a hand-off'] as const) {
+  test(`a take whose reply was lost costs nothing that was then served without the store: ${how}`, async (t) => {
+    const pods = new Pods(t);
+    const [p, q] = [await pods.add('p', { onStoreDown: 'serve' }), await pods.add('q')];
+    const session = freshSession();
+    await p.create(session);
+    await p.restart();
+    const slow = p.line.next('take', 'slow-reply');
+    const counting = p.count(session);
+    await slow.met;
+    p.cut();
+    void slow.deliver();
+    assert.equal(await counting, 2);
+    await p.mend();
+    assert.equal(await (how === 'a hand-off' ? q : p).count(session, { hopped: true }), 3);
+  });
+}

@@ -197,6 +197,7 @@ class Both {
       await this.#redis.hget(name, 'm'),
       await this.#redis.pttl(name),
     ];
+    assert.equal((await this.#redis.hget(name, 'r')) ?? undefined, record && String(record.sinceEpoch), 'the run');
     assert.deepEqual(bytes ?? undefined, record?.content?.bytes);
     assert.equal(mtime ?? undefined, record?.content && String(record.content.mtimeMs));
     if (record === undefined) return;
