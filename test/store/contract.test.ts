@@ -62,7 +62,7 @@ for (const [kind, open] of Object.entries(storeSubjects)) {
       assert.equal((await store.release(name, { epoch: first, uid: ownerP.uid })).kind, 'stored');
       const taken = await take(store, name, ownerQ);
       assert.ok(taken.epoch > first);
-      assert.deepEqual(taken.previous, { epoch: first, uid: undefined });
+      assert.deepEqual(taken.previous, { epoch: first, uid: undefined, sinceEpoch: first });
       assert.equal(taken.tombstone, false);
       assert.equal(taken.version, 2);
       assert.equal(taken.blob?.bytes.toString(), 'two');
@@ -76,8 +76,23 @@ for (const [kind, open] of Object.entries(storeSubjects)) {
       const first = await create(store, name, content(1, 'one'));
       const again = await take(store, name, ownerP);
       assert.ok(again.epoch > first);
-      assert.deepEqual(again.previous, { epoch: first, uid: ownerP.uid });
+      assert.deepEqual(again.previous, { epoch: first, uid: ownerP.uid, sinceEpoch: first });
       assert.deepEqual(await store.put(name, ownerP, first, content(2, 'late'), ttlMs), { kind: 'refused' });
+    });
+
+    test('the record knows since when its owner has had it without a break', async () => {
+      const name = freshName();
+      const first = await create(store, name, content(1, 'one'));
+      const second = (await take(store, name, ownerP)).epoch;
+      const third = await take(store, name, ownerP);
+      assert.deepEqual(third.previous, { epoch: second, uid: ownerP.uid, sinceEpoch: first });
+      assert.equal((await store.release(name, { epoch: third.epoch, uid: ownerP.uid })).kind, 'stored');
+      const fourth = await take(store, name, ownerP);
+      const fifth = await take(store, name, ownerP);
+      assert.equal(fifth.previous.sinceEpoch, fourth.epoch, 'a release ends it');
+      await store.force(name, ownerQ, { epoch: fifth.epoch, uid: ownerP.uid }, ttlMs);
+      const seventh = await take(store, name, ownerQ);
+      assert.equal(seventh.previous.sinceEpoch, seventh.previous.epoch, 'another owner too');
     });
 
     test('the bytes come back as they were, whatever they are', async () => {
@@ -193,7 +208,7 @@ for (const [kind, open] of Object.entries(storeSubjects)) {
       for (const seen of wrong) assert.deepEqual(await store.force(name, ownerQ, seen, ttlMs), { kind: 'changed' });
       const forced = await store.force(name, ownerQ, { epoch: second, uid: ownerP.uid }, ttlMs);
       assert.ok(forced.kind === 'taken' && forced.epoch > second);
-      assert.deepEqual(forced.previous, { epoch: second, uid: ownerP.uid });
+      assert.deepEqual(forced.previous, { epoch: second, uid: ownerP.uid, sinceEpoch: first });
       assert.equal(forced.blob?.bytes.toString(), 'one');
       const free = await store.release(name, { epoch: forced.epoch, uid: ownerQ.uid });
       assert.equal(free.kind, 'stored');
