@@ -21,6 +21,7 @@ import {
   fromField,
   internalField,
   type InternalSigner,
+  type Move,
   moveField,
   ownField,
   parseOwnMark,
@@ -85,6 +86,8 @@ class GatewayPlan implements Plan {
   #counted = false;
   #choice: PodChoice | undefined;
   #pick: Pick | undefined;
+  /** The pod that would have served if it were not draining; 'asked': where no other was left. */
+  #draining: Pick | 'asked' | undefined;
   #served: ServedBy | undefined;
   #outcome: AffinityOutcome | undefined;
 
@@ -193,11 +196,15 @@ class GatewayPlan implements Plan {
     // A full pod keeps its sessions (rules 27): moving them would cost more than the wait.
     const full = keepsItsSessions.find((reason) => failure?.unsent?.startsWith(reason));
     if (this.#session !== undefined && full !== undefined) return { kind: 'refuse', reason: full };
-    const pod = this.#pick?.pod;
-    if (pod !== undefined) {
+    const pick = this.#pick;
+    if (pick !== undefined) {
+      const { pod } = pick;
       pod.load.inFlight--;
       this.#pick = undefined;
-      if (failure?.unsent?.startsWith('draining') === true) this.#options.watch.doubted(pod);
+      if (failure?.unsent?.startsWith('draining') === true) {
+        this.#draining ??= pick;
+        this.#options.watch.doubted(pod);
+      }
       // Its sidecar refused to connect, or has lost its application.
       if (failure?.unsent === undefined || failure.unsent.startsWith('upstream-')) this.#options.watch.refused(pod);
     }
@@ -207,6 +214,11 @@ class GatewayPlan implements Plan {
   #take(choice: PodChoice, failure: PickFailure | undefined): Step {
     const step = choice.next(failure);
     if (step.kind === 'none') {
+      const draining = this.#draining;
+      if (step.reason === 'no-pod-ready' && draining !== undefined && draining !== 'asked') {
+        this.#draining = 'asked';
+        return this.#forward(draining, 'none-left');
+      }
       const { pins, table } = this.#options;
       // One refusal tells the client that its session is lost; the next request begins anew.
       if (step.endPin && this.#session !== undefined) table.remove(this.#session);
@@ -215,8 +227,12 @@ class GatewayPlan implements Plan {
       const { words } = closeReasons[step.reason];
       return { kind: 'answer', answer: { status: 503, reason: step.reason, fields, body: `${words}\n` } };
     }
-    const { pod } = step.pick;
-    this.#pick = step.pick;
+    return this.#forward(step.pick, step.pick.move);
+  }
+
+  #forward(pick: Pick, move: Move | undefined): Step {
+    const { pod } = pick;
+    this.#pick = pick;
     pod.load.inFlight++;
     this.#tried.push(pod.name);
     const { signer, timeouts } = this.#options;
@@ -225,14 +241,17 @@ class GatewayPlan implements Plan {
       candidate: {
         address: pod.address,
         pod: pod.name,
-        fields: signer === undefined ? [] : this.#internalFields(step.pick, signer),
+        fields: signer === undefined ? [] : this.#internalFields(pod, { move, signer }),
         connectTimeoutMs: timeouts.connectMs,
         responseTimeoutMs: signer === undefined ? timeouts.responseMs : sidecarResponseMs(timeouts),
       },
     };
   }
 
-  #internalFields({ pod, move }: Pick, signer: InternalSigner): readonly (readonly [string, string])[] {
+  #internalFields(
+    pod: Pod,
+    { move, signer }: { readonly move: Move | undefined; readonly signer: InternalSigner },
+  ): readonly (readonly [string, string])[] {
     const from = [fromField, signer.token(pod.uid)] as const;
     if (move === undefined || this.#session === undefined) return [from];
     return [from, [moveField, signer.move(pod.uid, move, this.#options.nameOf(this.#session))]];

@@ -61,11 +61,13 @@ export class Claim {
   }
 
   /**
-   * Rules 2: a pod that goes away takes no session as long as somebody in front can send the request elsewhere.
+   * Rules 2: a pod that goes away takes no session as long as somebody in front can send the request elsewhere; a
+   * gateway that can't says so.
    * Undefined: go on and take.
    */
   async mayTake(entry: SessionEntry, ask: AdmitAsk): Promise<AdoptEnd | undefined> {
     if (!this.#context.takesNothing || (ask.fromGateway !== true && !ask.hopped)) return undefined;
+    if (ask.move === 'none-left') return undefined;
     const { store, me, notes } = this.#context.options;
     const note = notes.read(entry.id);
     try {

@@ -11,8 +11,11 @@ import type { Owner } from '../store/contract.ts';
 
 export interface AdmitAsk {
   readonly session: SessionId;
-  /** A gateway's signed word that it moves the session: the keeper adopts whatever `elsewhere` says (rules 1). */
-  readonly move: 'draining' | 'unhealthy' | 'gone' | undefined;
+  /**
+   * A gateway's signed word that it moves the session: the keeper adopts whatever `elsewhere` says (rules 1).
+   * 'none-left': no other pod would have it, so a draining one takes it too (rules 2).
+   */
+  readonly move: 'draining' | 'unhealthy' | 'gone' | 'none-left' | undefined;
   /** Another sidecar forwarded this request: serve or adopt, never forward again (protocol rule 23). */
   readonly hopped: boolean;
   /** A gateway (or a hop) is in front: a refusal before the first byte is tried at another pod (rules 2, 3). */

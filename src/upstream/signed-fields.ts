@@ -22,7 +22,10 @@ export const hopField = 'x-holdfast-hop';
 export const podField = 'x-holdfast-pod';
 export const ownField = 'x-holdfast-own';
 
-export type Move = 'draining' | 'unhealthy' | 'gone';
+/** Why the session's pod is left; `none-left`: no other pod would have it, so a draining one is to serve it after all. */
+export type Move = 'draining' | 'unhealthy' | 'gone' | 'none-left';
+
+const moves: ReadonlySet<string> = new Set<Move>(['draining', 'unhealthy', 'gone', 'none-left']);
 
 /** Signs and verifies what gateways and sidecars tell each other on the data path. One for each process. */
 export class InternalSigner {
@@ -66,7 +69,7 @@ export class InternalSigner {
   verifyMove(ownUid: string, value: string, session: string): Move | undefined {
     const [move, nonce, signature, rest] = value.split(';');
     if (nonce === undefined || signature === undefined || rest !== undefined) return undefined;
-    if (move !== 'draining' && move !== 'unhealthy' && move !== 'gone') return undefined;
+    if (!isMove(move)) return undefined;
     return this.#move.verify([ownUid, move, session, nonce], signature) ? move : undefined;
   }
 
@@ -145,4 +148,8 @@ export function parseOwnMark(value: string): OwnMark | undefined {
 export function internalField(fields: readonly Field[], lower: string): string | undefined {
   for (const field of fields) if (field.lower === lower) return field.value;
   return undefined;
+}
+
+function isMove(text: string | undefined): text is Move {
+  return text !== undefined && moves.has(text);
 }

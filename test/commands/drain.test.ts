@@ -39,6 +39,16 @@ test('holdfast drain: owned sessions are stored and given up, and the SIGTERM th
   assert.equal(await browser.number('/inc'), 3);
 });
 
+test('a pod that drains serves on as long as no other pod is there', async (t) => {
+  const deployment = await deployed(t, 1, { gateway: { health: { interval: '200ms' } } });
+  const browser = deployment.browser();
+  assert.equal(await browser.number('/inc'), 1);
+  assert.equal((await deployment.pods[0]!.sidecar.command('drain')).code, 0);
+  const { origin } = deployment.gateways[0]!;
+  for (let number = 2; number <= 4; number++) assert.equal(await browser.number('/inc'), number);
+  assert.equal((await fetch(`${origin}/inc`)).status, 200, 'a new session too');
+});
+
 test('holdfast drain --unready: out of service at once, by hand, a sidecar and a gateway', async (t) => {
   const deployment = await deployed(t, 2);
   const { pods, gateways } = deployment;

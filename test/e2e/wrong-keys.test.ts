@@ -53,10 +53,12 @@ test('session.keys that are not the application’s are an error in the log of g
   const browser = deployment.browser();
   assert.equal(await browser.number('/inc'), 1);
   for (const process of [deployment.gateways[0]!.process, deployment.pods[0]!.sidecar.process]) {
-    await until(`${process.name} tells`, () =>
-      process.logLines.some(
+    await until(`${process.name} tells`, async () => {
+      // A gateway looks at answers as soon as it knows the pod's sidecar.
+      await browser.get('/inc');
+      return process.logLines.some(
         (line) => line['level'] === 'error' && /^session\.keys are not those/.test(String(line['why'])),
-      ),
-    );
+      );
+    });
   }
 });
