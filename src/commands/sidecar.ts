@@ -292,8 +292,8 @@ class Sidecar implements RunningRole {
   #otherKey(): void {
     if (this.#otherKeyTold) return;
     this.#otherKeyTold = true;
-    const fingerprints = this.#config.store.keys.map((key) => keyFingerprint(key));
-    this.#parts.log.warn({ fingerprints }, 'a gateway asked that has another store.key than ours');
+    const ours = this.#config.store.keys.map((key) => keyFingerprint(key));
+    this.#parts.log.warn({ ours }, 'a gateway asked that has another store.key than ours');
   }
 
   #hello(own: Owner): Hello {

@@ -59,7 +59,7 @@ async function askHello(address: Address, signer: HelloSigner, timeoutMs: number
     const answer = await client.request({ method: 'GET', path: helloTarget, headers });
     const value = answer.headers[helloField];
     const body = await readBounded(answer.body);
-    const ours = `(fingerprint ${signer.fingerprints.join(', ')})`;
+    const ours = `(ours has the fingerprint ${signer.fingerprints.join(', ')})`;
     if (answer.statusCode === 401 && value === otherKeyAnswer)
       throw new WrongKeys(`its sidecar has another store.key than ours ${ours}`);
     const hello = typeof value === 'string' ? signer.read(question.nonce, { body, value }) : undefined;

@@ -30,7 +30,7 @@ test('a gateway with a wrong store.key names it: in its log, at /pods and at /re
   // Without, it is the sidecar that tells.
   gateway.configure({ store: { url: 'memory:' }, pods: { sidecars: true } });
   await gateway.launch();
-  const told = /pod-a.*another store\.key than ours \(fingerprint [0-9a-f]{8}\)/;
+  const told = /pod-a.*another store\.key than ours \(ours has the fingerprint [0-9a-f]{8}\)/;
   await gateway.process.ready(
     'tells of the key at /readyz',
     async () => told.test((await gateway.probe('/readyz')).text),

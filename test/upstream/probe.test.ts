@@ -67,7 +67,7 @@ test('a sidecar with other keys is told from no sidecar, and the reason names th
   sidecar.secrets = [other];
   const stranger = await asked(sidecar.address, { signer });
   assert.ok(stranger.kind === 'failed' && stranger.wrongKeys === true);
-  assert.equal(stranger.why, `its sidecar has another store.key than ours (fingerprint ${ours!})`);
+  assert.equal(stranger.why, `its sidecar has another store.key than ours (ours has the fingerprint ${ours!})`);
 
   // It verifies with all its keys and signs with the first: a rotation that was not appended here yet.
   sidecar.secrets = [other, testSecrets[0]];
