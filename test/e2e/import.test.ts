@@ -32,6 +32,8 @@ for (const name of ['laravel', 'plain-php'] as const) {
 
     // The old server served one user more before it was stopped: the second run brings what it wrote.
     assert.equal(await browsers[0]!.number('/inc'), 4);
+    // PHP saves after its answer, and waits for the session's lock before the next one: now it is saved.
+    assert.equal(await browsers[0]!.number('/get'), 4);
     await old.stop();
     const second = await sidecar.command('import', old.sessions);
     assert.equal(second.code, 0, second.output);
