@@ -80,6 +80,7 @@ for (const application of ['laravel', 'plain-php'] as const) {
 
   test(`${application}: two gateways agree on a session's pod, with and without the pin cookie`, async (t) => {
     const deployment = await deploy(t, { application, gateways: 2 });
+    await deployment.gatewaysKnowPods();
     const user = await countingUser(deployment);
     const { pod, browser } = user;
     for (let turn = 0; turn < 12; turn++) {

@@ -49,6 +49,7 @@ export function frameworkCase(name: string, options: FrameworkOptions): void {
       sidecar: { session },
       gateway: { session },
     });
+    await deployment.gatewaysKnowPods();
     const user = new FrameworkUser(deployment);
     const given = { t, deployment, user };
     await staysAndMoves(given);

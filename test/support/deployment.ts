@@ -19,6 +19,7 @@ import { DeployedRedis } from './deployed-redis.ts';
 import { freePorts } from './free-port.ts';
 import { PodNetwork } from './pod-network.ts';
 import { Processes } from './processes.ts';
+import { until } from './until.ts';
 
 export type { DeployedGateway, DeployedPod } from './deployed-parts.ts';
 
@@ -113,6 +114,15 @@ export class Deployment {
   async start(): Promise<void> {
     if (this.#withRedis) await this.redis.start();
     await Promise.all([...this.pods, ...this.gateways].map((part) => part.start()));
+  }
+
+  /** Every gateway counts every pod as ready: one that began before a pod may take a second to see it. */
+  async gatewaysKnowPods(): Promise<void> {
+    const all = new RegExp(`^holdfast_pods\\{[^}]*state="ready"[^}]*\\} ${this.pods.length}$`, 'm');
+    for (const gateway of this.gateways)
+      await until(`the gateway at ${gateway.origin} knows all pods`, async () =>
+        all.test((await gateway.probe('/metrics')).text),
+      );
   }
 
   /** Every pod says that the store answers it, and that no session waits to be stored. */
