@@ -42,7 +42,7 @@ fix: install ## mend what lint and format can mend themselves
 	@prettier --write --log-level=warn .; eslint --fix .
 
 test: install tools check ## everything: types, lint, format and all tests
-	@node --test --test-concurrency=3 --test-timeout=600000 'test/**/*.test.ts'
+	@node --test --test-concurrency=2 --test-timeout=600000 'test/**/*.test.ts'
 
 chaos: install ## faults by the hundred under load; SEED=n does one round again; KILLS, MINUTES, FAULTS, APPLICATION
 	@.ci/tools $(test_packages)

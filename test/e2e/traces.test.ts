@@ -121,6 +121,7 @@ for (const how of ['cut off from the others', 'frozen'] as const) {
         gateways[1]!.configure({ pods: { static: pods.map(({ name, dataPort }) => `${name}=127.0.0.1:${dataPort}`) } });
       },
     });
+    await deployment.gatewaysKnowPods();
     const [first, second] = deployment.gateways.map(({ origin }) => origin) as [string, string];
     const visitor = new Visitor(t);
     assert.deepEqual(await visitor.from(first, '/inc'), complete(1));

@@ -12,6 +12,10 @@ import type { AddressInfo, Server } from 'node:net';
 const lowest = 10_000;
 const highest = 32_000;
 const triesMax = 1_000;
+/** Test files run side by side, each in a process of its own, and each draws from a part of its own, mostly. */
+const parts = 22;
+const partSize = (highest - lowest) / parts;
+const part = lowest + (process.pid % parts) * partSize;
 
 /** One free TCP port on 127.0.0.1. */
 export async function freePort(): Promise<number> {
@@ -29,10 +33,10 @@ export async function freePorts(count: number): Promise<readonly number[]> {
 
 async function listen(): Promise<Server> {
   for (let tries = 0; tries < triesMax; tries++) {
-    const server = await tryPort(lowest + Math.floor(Math.random() * (highest - lowest)));
+    const server = await tryPort(part + Math.floor(Math.random() * partSize));
     if (server !== undefined) return server;
   }
-  throw new Error(`no free port from ${lowest} to ${highest} in ${triesMax} tries`);
+  throw new Error(`no free port from ${part} to ${part + partSize} in ${triesMax} tries`);
 }
 
 function tryPort(port: number): Promise<Server | undefined> {
