@@ -32,7 +32,7 @@ export class RedisCluster {
   static async start(options: ClusterOptions = {}): Promise<RedisCluster> {
     const count = slots.length + (options.replica === true ? 1 : 0);
     const buses: number[] = [];
-    const nodes = await Promise.all(
+    const starts = await Promise.allSettled(
       Array.from({ length: count }, async (_, index) => {
         buses[index] = await freePort();
         const own = [
@@ -47,6 +47,12 @@ export class RedisCluster {
         return RedisServer.start({ args: [...own, ...lax, ...(options.args ?? [])] });
       }),
     );
+    const nodes = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+    const failed = starts.find((start) => start.status === 'rejected');
+    if (failed !== undefined) {
+      await Promise.all(nodes.map((node) => node.stop()));
+      throw failed.reason;
+    }
     const masters = nodes.slice(0, slots.length);
     const [first, ...others] = nodes;
     for (const [index, [from, to]] of slots.entries()) {
