@@ -10,7 +10,7 @@
  */
 
 import type { RedisOptions } from 'ioredis';
-import { formatAddress } from '../base/address.ts';
+import { formatAddress, parseAddress } from '../base/address.ts';
 import type { Address } from '../base/address.ts';
 import type { Timer } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
@@ -272,10 +272,8 @@ export class ClusterRoute implements RedisRoute {
     this.#slots = table;
     const masters = new Set(table);
     for (const name of masters) {
-      if (name === undefined || this.#nodes.has(name)) continue;
-      const colon = name.lastIndexOf(':');
-      const host = name.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
-      this.#node({ host, port: Number(name.slice(colon + 1)) });
+      const address = name === undefined || this.#nodes.has(name) ? undefined : parseAddress(name);
+      if (address !== undefined) this.#node(address);
     }
     for (const [name, { connection }] of this.#nodes) {
       if (masters.has(name)) continue;

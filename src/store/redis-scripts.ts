@@ -47,7 +47,7 @@ end
 
 local function startTerm(was, uid, owner, ttl)
   local epoch = nextEpoch(was[1])
-  local since = redis.call('HMGET', key, 'r')[1] or was[1]
+  local since = was[6] or was[1]
   redis.call('HSET', key, 'e', epoch, 'u', uid, 'o', owner, 'r', was[2] == uid and since or epoch)
   prolong(ttl)
   return {'taken', now, epoch, was[1], was[2], was[3], was[4], was[5], since,
@@ -57,15 +57,15 @@ end
 
 /** ARGV: uid, owner, ttl. */
 export const takeScript = script(`
-local was = redis.call('HMGET', key, 'e', 'u', 't', 'v', 's', 'o')
+local was = redis.call('HMGET', key, 'e', 'u', 't', 'v', 's', 'r', 'o')
 if not was[1] then return {'absent', now} end
-if was[2] and was[2] ~= ARGV[1] then return {'owned', now, was[1], was[6]} end
+if was[2] and was[2] ~= ARGV[1] then return {'owned', now, was[1], was[7]} end
 return startTerm(was, ARGV[1], ARGV[2], ARGV[3])
 `);
 
 /** ARGV: uid, owner, ttl, seen epoch, seen uid. */
 export const forceScript = script(`
-local was = redis.call('HMGET', key, 'e', 'u', 't', 'v', 's')
+local was = redis.call('HMGET', key, 'e', 'u', 't', 'v', 's', 'r')
 if was[1] ~= ARGV[4] or was[2] ~= ARGV[5] then return {'changed', now} end
 return startTerm(was, ARGV[1], ARGV[2], ARGV[3])
 `);
