@@ -5,17 +5,16 @@
  * Must not know the store.
  */
 
-import { type BigIntStats, lstatSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 
 import type { Preset, SessionId } from '../affinity/session-codec.ts';
 import { systemClock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import { listSessions, type PassedOver } from './directory-listing.ts';
+import type { PassedOver } from './directory-listing.ts';
 import { mtimeMsOf } from './file-state.ts';
 import { Notes } from './notes.ts';
 import { errorCode } from './private-directory.ts';
 import { SessionDirectory } from './session-directory.ts';
-import { fileNameOf, parseSavePath } from './session-name.ts';
 
 export interface ImportSourceOptions {
   /** A path, or PHP's `[N;[MODE;]]/path`. */
@@ -63,14 +62,12 @@ export class ImportSource {
   readonly #options: ImportSourceOptions;
   readonly #files: SessionDirectory;
   readonly #notes: Notes;
-  readonly #depth: number;
   #uid: number | undefined;
 
   /** @throws HoldfastError 'bad-configuration' (preset without files), 'directory-unusable' */
   constructor(options: ImportSourceOptions) {
     this.#options = options;
     this.#uid = options.uid;
-    this.#depth = parseSavePath(options.directory).depth;
     this.#files = new SessionDirectory({ ...options, clock: systemClock });
     this.#notes = new Notes({ directory: this.#files.privatePath });
     this.#checked(() => {
@@ -85,7 +82,7 @@ export class ImportSource {
     let sessions = 0;
     for (const id of this.list(passedOver)) {
       sessions += 1;
-      const uid = Number(this.#stat(id)?.uid ?? -1);
+      const uid = Number(this.#files.stat(id)?.uid ?? -1);
       owners.set(uid, (owners.get(uid) ?? 0) + 1);
     }
     owners.delete(-1);
@@ -95,19 +92,13 @@ export class ImportSource {
   }
 
   /** The sessions that have a regular file, by names alone; lazy. @throws HoldfastError 'directory-unusable' */
-  *list(passedOver?: PassedOver): Generator<SessionId> {
-    const { preset, cookie } = this.#options;
-    const walk = { preset, cookie, depth: this.#depth, ...(passedOver && { passedOver }) };
-    try {
-      yield* listSessions(this.#files.path, walk);
-    } catch (error) {
-      throw unusable(this.#files.path, errorCode(error));
-    }
+  list(passedOver?: PassedOver): Generator<SessionId> {
+    return this.#files.list(passedOver);
   }
 
   /** One session, whole: read under its lock where the framework takes it. Call survey() first. Never throws. */
   async read(id: SessionId): Promise<Found> {
-    const stats = this.#stat(id);
+    const stats = this.#files.stat(id);
     if (stats === undefined) return skipped('gone');
     if (!stats.isFile()) return skipped('unreadable');
     if (Number(stats.uid) !== this.#uid) return skipped('other-owner');
@@ -128,17 +119,6 @@ export class ImportSource {
       case 'unchanged':
       case 'unusable':
         return skipped('unreadable');
-    }
-  }
-
-  #stat(id: SessionId): BigIntStats | undefined {
-    const levels = Array.from(id.slice(0, this.#depth));
-    const { preset, cookie } = this.#options;
-    const path = [this.#files.path, ...levels, fileNameOf(preset, id, { cookie })].join('/');
-    try {
-      return lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    } catch {
-      return undefined;
     }
   }
 

@@ -17,7 +17,7 @@ import type { Clock } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { type NameHash, nameHashIn } from './cachelib-names.ts';
 import { checkDirectory } from './directory-check.ts';
-import { listSessions } from './directory-listing.ts';
+import { listSessions, type PassedOver } from './directory-listing.ts';
 import { compareStamp, type FileStamp, type FileState } from './file-state.ts';
 import { LockWait } from './lock-wait.ts';
 import { errorCode, PrivateDirectory, removeFile } from './private-directory.ts';
@@ -199,13 +199,28 @@ export class SessionDirectory {
     }
   }
 
+  /** What is at the session's name, links not followed; undefined: nothing, or it can't be told. Never throws. */
+  stat(id: SessionId): BigIntStats | undefined {
+    try {
+      const place = this.#open(id, false);
+      if (place === undefined) return undefined;
+      try {
+        return lstatSync(place.path, { bigint: true, throwIfNoEntry: false });
+      } finally {
+        closePlace(place);
+      }
+    } catch {
+      return undefined;
+    }
+  }
+
   /**
-   * The sessions that have a file, by names alone; bounded, and lazy: who walks may pause.
+   * The sessions that have a file, by names alone; bounded, and lazy: who walks may pause. `passedOver` is counted up.
    * @throws HoldfastError 'directory-unusable', also between two.
    */
-  *list(): Generator<SessionId> {
+  *list(passedOver?: PassedOver): Generator<SessionId> {
     try {
-      yield* listSessions(this.path, { ...this.#options, depth: this.#depth });
+      yield* listSessions(this.path, { ...this.#options, depth: this.#depth, ...(passedOver && { passedOver }) });
     } catch (error) {
       throw new HoldfastError('directory-unusable', `${this.path}: ${errorCode(error)}.`, { cause: error });
     }
