@@ -29,6 +29,11 @@ export interface CaptureCause {
   readonly outside?: true;
 }
 
+/** Of exchanges that share a look: one of them made the session, or died, and nobody can tell what was whose doing. */
+export function joined(one: CaptureCause, other: CaptureCause): CaptureCause {
+  return { issued: one.issued || other.issued, died: one.died || other.died };
+}
+
 /** Asked after a read: whether the application that may have been writing lives. False: `died`. */
 export type Lives = () => Promise<boolean>;
 

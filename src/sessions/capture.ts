@@ -7,7 +7,14 @@
  */
 
 import type { PutContent } from '../store/contract.ts';
-import { type CaptureCause, type CaptureFacts, type CapturePlan, type Lives, planCapture } from './capture-plan.ts';
+import {
+  type CaptureCause,
+  type CaptureFacts,
+  type CapturePlan,
+  joined,
+  type Lives,
+  planCapture,
+} from './capture-plan.ts';
 import { type FileState, mayBeTorn } from './file-state.ts';
 import type { CaptureEnd, CaptureFlight } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
@@ -49,9 +56,7 @@ export class Capture {
   run(entry: SessionEntry, cause: CaptureCause, how: CaptureHow = {}): CaptureEnd | Promise<CaptureEnd> {
     const { nextCapture } = entry;
     if (nextCapture !== undefined) {
-      // One of them ended with a dead application: then what is missing is its doing, as far as anyone can tell.
-      const { issued, died } = nextCapture.cause;
-      nextCapture.cause = { issued: issued || cause.issued, died: died || cause.died };
+      nextCapture.cause = joined(nextCapture.cause, cause);
       nextCapture.lives ??= how.lives;
       return nextCapture.end;
     }

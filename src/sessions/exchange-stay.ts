@@ -82,11 +82,7 @@ export class ExchangeStay implements Stay, ExchangeTicks {
   /** Rule 17: what the dead application left is looked at before the next request is forwarded. */
   #inspect(entry: SessionEntry): void {
     const look = this.#look(entry, { issued: false, died: true });
-    if (!(look instanceof Promise)) return;
-    const inspecting = look.then(() => {
-      if (entry.inspecting === inspecting) entry.inspecting = undefined;
-    });
-    entry.inspecting = inspecting;
+    if (look instanceof Promise) void entry.inspect(look);
   }
 
   /** In async mode too a logout is a tombstone before its answer leaves; and what can't be remembered waits. */

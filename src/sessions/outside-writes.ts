@@ -298,10 +298,7 @@ export class OutsideWrites {
   /** A request that comes meanwhile waits: admitted, it would run beside this end, and what it begins anew with it. */
   async #ended(entry: SessionEntry, found: Found): Promise<void> {
     if (entry.busy || entry.state.at !== 'owned') return;
-    const ending = this.#captured(entry, found);
-    entry.inspecting = ending;
-    await ending;
-    if (entry.inspecting === ending) entry.inspecting = undefined;
+    await entry.inspect(this.#captured(entry, found));
   }
 
   #isYoung({ state }: SessionEntry): boolean {

@@ -77,6 +77,15 @@ export class SessionEntry {
     for (const wake of waiters) wake();
   }
 
+  /** No request is admitted before `look` has ended; it must not reject. */
+  inspect(look: Promise<unknown>): Promise<void> {
+    const inspecting = look.then(() => {
+      if (this.inspecting === inspecting) this.inspecting = undefined;
+    });
+    this.inspecting = inspecting;
+    return inspecting;
+  }
+
   /** Resolves at the next change of the state. */
   whenChanged(): Promise<void> {
     return new Promise((resolve) => this.#changeWaiters.push(resolve));

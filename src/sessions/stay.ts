@@ -8,6 +8,7 @@
 import type { CookieChange, SessionId } from '../affinity/session-codec.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import type { Owner } from '../store/contract.ts';
+import type { Move } from '../upstream/signed-fields.ts';
 
 export interface AdmitAsk {
   readonly session: SessionId;
@@ -15,7 +16,7 @@ export interface AdmitAsk {
    * A gateway's signed word that it moves the session: the keeper adopts whatever `elsewhere` says (rules 1).
    * 'none-left': no other pod would have it, so a draining one takes it too (rules 2).
    */
-  readonly move: 'draining' | 'unhealthy' | 'gone' | 'none-left' | undefined;
+  readonly move: Move | undefined;
   /** Another sidecar forwarded this request: serve or adopt, never forward again (protocol rule 23). */
   readonly hopped: boolean;
   /** A gateway (or a hop) is in front: a refusal before the first byte is tried at another pod (rules 2, 3). */

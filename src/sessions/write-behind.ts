@@ -9,6 +9,7 @@
  * Must not know answers.
  */
 
+import { joined } from './capture-plan.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { ExchangeTicks, LookCause, Settle } from './settle.ts';
@@ -69,7 +70,7 @@ export class WriteBehind {
     const { next } = behind;
     behind.next = {
       ticks,
-      cause: next === undefined ? cause : merged(next.cause, cause),
+      cause: next === undefined ? cause : { ...joined(next.cause, cause), lives: next.cause.lives ?? cause.lives },
       sinceMs: next?.sinceMs ?? this.#context.nowMs(),
     };
     // The write under way is in flight for both.
@@ -105,13 +106,4 @@ export class WriteBehind {
     counters.asyncLost++;
     options.log.warn({ session: options.digestOf(entry.id), reason }, 'a change was lost after its answer had left');
   }
-}
-
-/** One of them made the session, or died: that is true of the next look at it too. */
-function merged(one: LookCause, other: LookCause): LookCause {
-  return {
-    issued: one.issued || other.issued,
-    died: one.died || other.died,
-    lives: one.lives ?? other.lives,
-  };
 }

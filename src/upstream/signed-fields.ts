@@ -12,6 +12,7 @@
 
 import { randomBytes } from 'node:crypto';
 
+import type { MoveWord } from '../affinity/choose-pod.ts';
 import { affinityOutcomes, type AffinityOutcome } from '../affinity/outcome.ts';
 import { type Secrets, Signer } from '../base/keyring.ts';
 import type { Field } from '../http1/fields.ts';
@@ -23,7 +24,7 @@ export const podField = 'x-holdfast-pod';
 export const ownField = 'x-holdfast-own';
 
 /** Why the session's pod is left; `none-left`: no other pod would have it, so a draining one is to serve it after all. */
-export type Move = 'draining' | 'unhealthy' | 'gone' | 'none-left';
+export type Move = MoveWord | 'none-left';
 
 const moves: ReadonlySet<string> = new Set<Move>(['draining', 'unhealthy', 'gone', 'none-left']);
 
