@@ -12,6 +12,8 @@ export function isTurnedAway(scene: Scene, index: number, request: Request): boo
   const { world } = scene;
   const pod = world.pods[index]!;
   if (!pod.draining || pod.cut) return false;
+  // A gateway that has no other pod says so: `none-left`.
+  if (!request.hopped && otherThan(world, index) === -1) return false;
   const record = world.record;
   if (record?.owner?.uid === podNames[index] || (record === undefined && pod.note !== undefined)) return false;
   if (record?.owner !== undefined && !takesFromOthers(scene, request)) {
@@ -20,6 +22,11 @@ export function isTurnedAway(scene: Scene, index: number, request: Request): boo
   }
   sendOn(scene, index, request);
   return true;
+}
+
+/** A pod that would have the request; -1: there is none. */
+function otherThan(world: World, index: number): number {
+  return world.pods.findIndex((pod, at) => at !== index && !pod.gone && !pod.draining);
 }
 
 /** Claim.takesFromOthers. */
@@ -31,7 +38,7 @@ function takesFromOthers({ setting }: Scene, request: Request): boolean {
 function sendOn(scene: Scene, index: number, request: Request): void {
   const { world, choices } = scene;
   end(scene, index, 'not-taken');
-  const other = world.pods.findIndex((pod, at) => at !== index && !pod.gone && !pod.draining);
+  const other = otherThan(world, index);
   if (other === -1) {
     request.phase = 'failed';
     return;

@@ -259,6 +259,7 @@ export const configurations: readonly Configuration[] = [
     faults: { outsideWrite: 1, garbage: 1, peerCut: 1 },
   },
   { name: 'a drain', short: true, pods: 2, requests: three, faults: { drain: 1 } },
+  { name: 'a drain, and a pod dies', short: false, pods: 2, requests: three, faults: { drain: 1, podDies: 1 } },
   { name: 'a drain with cuts', short: false, pods: 3, requests: three, faults: { drain: 1, peerCut: 1 } },
   { name: 'an event stream', short: true, pods: 2, requests: ['stream', 'add', 'read'], faults: {} },
   {
