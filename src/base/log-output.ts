@@ -17,6 +17,8 @@ export interface LogDestination {
 const pieceCharacters = 8 * 1024;
 const waitingBytesMax = 4 * 1024 * 1024;
 const waitMs = 100;
+/** PIPE_BUF of Linux. */
+const pipeBufBytes = 4096;
 
 /** The part of a stream that is used here; tests give one of their own. */
 export interface PieceWriter {
@@ -26,8 +28,11 @@ export interface PieceWriter {
   on(event: 'drop' | 'error', listener: () => void): unknown;
 }
 
-/** Collects lines for a writer that may refuse some by a 'drop'. What waits is written at the process's exit. */
-export function collectLines(output: PieceWriter): Required<LogDestination> {
+/**
+ * Collects lines for a writer that may refuse some by a 'drop'. What waits is written at the process's exit.
+ * @param pieceMax characters of a piece; one line may be longer
+ */
+export function collectLines(output: PieceWriter, pieceMax = pieceCharacters): Required<LogDestination> {
   let piece = '';
   let lines = 0;
   let lost = 0;
@@ -71,20 +76,33 @@ export function collectLines(output: PieceWriter): Required<LogDestination> {
 
   return {
     write(line) {
+      if (lines > 0 && piece.length + line.length > pieceMax) passInTime();
       piece += line;
       if (++lines === 1) {
         timer ??= setTimeout(passInTime, waitMs).unref();
         timer.refresh();
       }
-      if (piece.length >= pieceCharacters) passInTime();
+      if (piece.length >= pieceMax) passInTime();
     },
     flushSync,
   };
 }
 
-export function standardOutput(): Required<LogDestination> {
+/**
+ * @param shared several processes write to the same standard output. A pipe keeps a write whole up to PIPE_BUF bytes
+ *   (pipe(7)); larger ones could be torn apart by another process's lines.
+ */
+export function standardOutput({ shared }: { readonly shared: boolean } = { shared: false }): Required<LogDestination> {
+  const piece = shared ? pipeBufBytes : pieceCharacters;
   return collectLines(
-    pino.destination({ dest: 1, sync: false, minLength: pieceCharacters, maxLength: waitingBytesMax }),
+    pino.destination({
+      dest: 1,
+      sync: false,
+      minLength: piece - 1,
+      maxLength: waitingBytesMax,
+      ...(shared ? { maxWrite: pipeBufBytes } : {}),
+    }),
+    piece,
   );
 }
 

@@ -8,7 +8,7 @@
  * Must not know what is counted; each part creates its own families.
  */
 
-import { Counter, Gauge, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client';
 
 /** A counter's child: add to it, never set it back. */
 export interface Count {
@@ -32,6 +32,32 @@ export interface DurationHistogram {
   observe(seconds: number): void;
 }
 
+/** How several processes' readings of one gauge become one: `average` where they should agree and may not at a moment. */
+export type GaugeMerge = 'sum' | 'average' | 'min' | 'max';
+
+/** All numbers of one process at one moment; plain values, fit to be sent to another process. */
+export type MetricsReading = readonly FamilyReading[];
+
+/** As the library writes a family down. */
+interface FamilyReading {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly aggregator: GaugeMerge;
+  readonly values: readonly {
+    /** Where it is not the family's: `..._bucket`, `..._sum`, `..._count`. */
+    readonly metricName?: string;
+    readonly labels: Readonly<Record<string, string | number>>;
+    readonly value: number;
+  }[];
+}
+
+/** What the window shows at /metrics. */
+export interface MetricsPage {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
 /** What a gauge shows now: one number, or one for each list of label values. */
 export type GaugeReading = number | readonly (readonly [values: readonly string[], value: number])[];
 
@@ -40,7 +66,7 @@ const childrenMax = 2000;
 
 const durationBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-export class Metrics {
+export class Metrics implements MetricsPage {
   readonly #registry = new Registry();
   readonly #histograms: FixedHistogram[] = [];
 
@@ -61,10 +87,11 @@ export class Metrics {
     return children;
   }
 
-  /** A value that goes up and down, read when the page is asked for. `read` must not throw. */
-  gauge(options: FamilyOptions, read: () => GaugeReading): void {
+  /** A value that goes up and down, read when the page is asked for. `read` must not throw. Workers' are added up. */
+  gauge(options: FamilyOptions & { readonly merge?: GaugeMerge }, read: () => GaugeReading): void {
     const labels = options.labels ?? [];
     new Gauge({
+      aggregator: options.merge ?? 'sum',
       name: `holdfast_${options.name}`,
       help: options.help,
       labelNames: [...labels],
@@ -99,10 +126,14 @@ export class Metrics {
     return histogram;
   }
 
+  /** Every number as it is now. */
+  async read(): Promise<MetricsReading> {
+    return [...(await familiesOf(this.#registry)), ...this.#histograms.map((histogram) => histogram.read())];
+  }
+
   /** The page in Prometheus' text format. */
   async text(): Promise<string> {
-    const counted = await this.#registry.metrics();
-    return [counted, ...this.#histograms.map((histogram) => histogram.text())].join('\n');
+    return merged([await this.read()]).metrics();
   }
 
   get contentType(): string {
@@ -110,22 +141,48 @@ export class Metrics {
   }
 }
 
+/** Several processes' numbers as one page: counters and distributions added up, gauges as each one says. */
+export function mergedText(readings: readonly MetricsReading[]): Promise<string> {
+  return merged(readings).metrics();
+}
+
+/** What has been counted for ever, by one process or several: without the gauges, which end with their process. */
+export async function countedIn(readings: readonly MetricsReading[]): Promise<MetricsReading> {
+  const families = await familiesOf(merged(readings));
+  return families.filter(({ type }) => type !== 'gauge');
+}
+
+function merged(readings: readonly MetricsReading[]): Registry {
+  return AggregatorRegistry.aggregate(readings.map((reading) => [...reading]));
+}
+
+/** The library's types call the words of a family numbers, and leave the names of a histogram's lines out. */
+async function familiesOf(registry: Registry): Promise<FamilyReading[]> {
+  const families: unknown = await registry.getMetricsAsJSON();
+  return families as FamilyReading[];
+}
+
 /** The process's own numbers: processor time, memory, event loop, version. Once in each process. */
 export function countProcess(metrics: Metrics, version: string): void {
-  metrics.gauge({ name: 'build_info', help: 'The version that runs.', labels: ['version', 'node'] }, () => [
-    [[version, process.versions.node], 1],
-  ]);
+  metrics.gauge(
+    { name: 'build_info', help: 'The version that runs.', labels: ['version', 'node'], merge: 'max' },
+    () => [[[version, process.versions.node], 1]],
+  );
   metrics.countRead({ name: 'process_cpu_seconds_total', help: 'Processor time used.' }, () => {
     const used = process.cpuUsage();
     return (used.user + used.system) / 1e6;
   });
   metrics.gauge({ name: 'process_resident_memory_bytes', help: 'Resident memory.' }, () => process.memoryUsage.rss());
-  metrics.gauge({ name: 'process_start_time_seconds', help: 'Start of the process since 1970.' }, () =>
+  metrics.gauge({ name: 'process_start_time_seconds', help: 'Start of the process since 1970.', merge: 'min' }, () =>
     Math.round(Date.now() / 1000 - process.uptime()),
   );
   let last = performance.eventLoopUtilization();
   metrics.gauge(
-    { name: 'event_loop_utilization_ratio', help: 'Share of time the event loop was busy since the last reading.' },
+    {
+      name: 'event_loop_utilization_ratio',
+      help: 'Share of time the event loop was busy since the last reading; the busiest of several workers.',
+      merge: 'max',
+    },
     () => {
       const now = performance.eventLoopUtilization();
       const share = performance.eventLoopUtilization(now, last).utilization;
@@ -193,15 +250,18 @@ class FixedHistogram implements DurationHistogram {
     this.#sum += seconds;
   }
 
-  /** Prometheus' text format: buckets are cumulative and end with +Inf, which equals the count. */
-  text(): string {
-    const lines = [`# HELP ${this.#name} ${this.#help}`, `# TYPE ${this.#name} histogram`];
+  /** Buckets are cumulative and end with +Inf, which equals the count. */
+  read(): FamilyReading {
+    const name = this.#name;
+    const values: { metricName: string; labels: Record<string, string>; value: number }[] = [];
     let cumulative = 0;
     this.#counts.forEach((count, index) => {
       cumulative += count;
-      lines.push(`${this.#name}_bucket{le="${durationBucketsSeconds[index] ?? '+Inf'}"} ${cumulative}`);
+      const le = String(durationBucketsSeconds[index] ?? '+Inf');
+      values.push({ metricName: `${name}_bucket`, labels: { le }, value: cumulative });
     });
-    lines.push(`${this.#name}_sum ${this.#sum}`, `${this.#name}_count ${cumulative}`);
-    return `${lines.join('\n')}\n`;
+    values.push({ metricName: `${name}_sum`, labels: {}, value: this.#sum });
+    values.push({ metricName: `${name}_count`, labels: {}, value: cumulative });
+    return { name, help: this.#help, type: 'histogram', aggregator: 'sum', values };
   }
 }

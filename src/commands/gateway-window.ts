@@ -98,7 +98,8 @@ function whereIs(
 
 /** The sizes of what the gateway holds, for /metrics. */
 export function countGateway(metrics: Metrics, { watch, table, pool, proxy }: GatewayWindowParts): void {
-  metrics.gauge({ name: 'pods', help: 'Pods by state.', labels: ['state'] }, () => {
+  // Workers look at the pods each by itself: while they differ, the page shows fractions.
+  metrics.gauge({ name: 'pods', help: 'Pods by state.', labels: ['state'], merge: 'average' }, () => {
     const { ready, draining, unhealthy, gone } = watch.set;
     return [
       [['ready'], ready.length],

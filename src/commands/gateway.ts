@@ -37,6 +37,8 @@ import type { RunningRole } from './running-role.ts';
 export interface GatewayParts extends ProcessParts {
   /** A store that is open already and shared (`dev`); else the configured one is opened, and closed in the end. */
   readonly store?: OpenedStore;
+  /** This process is a worker: the descriptor of the bound socket of each of `listen`. */
+  readonly descriptors?: readonly number[];
 }
 
 /** Pins in memory: some 200 MB when full. */
@@ -82,7 +84,8 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   });
   const pool = new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs });
   const observer = observeExchanges(log, metrics);
-  const proxy = createProxy({ role, listen, timeouts, limits, trustedProxies, clock, observer, pool });
+  const { descriptors } = parts;
+  const proxy = createProxy({ role, listen, descriptors, timeouts, limits, trustedProxies, clock, observer, pool });
 
   // The window.
   const readSession = (given: string): ReturnType<typeof readSessionId> => readSessionId(given, codec, config);
@@ -112,9 +115,10 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
       const all = { addresses: addresses.map(formatAddress), pods: pods.static.length, ready, sidecars };
       log.info(all, 'gateway listens');
     },
-    drain() {
+    drain(choice) {
       role.closing = true;
-      return proxy.drain();
+      // Nobody has to learn to send elsewhere: others accept at the same addresses.
+      return proxy.drain(choice?.replaced === true ? { delayMs: 0, idleMs: timeouts.drainMs / 2 } : {});
     },
     async close() {
       kill();

@@ -47,7 +47,9 @@ export function openConfiguredStore(
     wait: store.wait,
     ...(store.tls === undefined ? {} : { tls: tlsOptions(store.tls) }),
   });
-  metrics.gauge({ name: 'store_up', help: 'Whether the store answers.' }, () => (opened.health.state === 'up' ? 1 : 0));
+  metrics.gauge({ name: 'store_up', help: 'Whether the store answers.', merge: 'min' }, () =>
+    opened.health.state === 'up' ? 1 : 0,
+  );
   metrics.countRead(
     { name: 'store_waits_short_total', help: 'Writes that fewer replicas than store.wait.replicas had in time.' },
     () => opened.counters.waitsShort,

@@ -12,8 +12,11 @@ export interface RunningRole {
   start(): Promise<void>;
   /** Where it really listens, in the order of `listen`; empty before start() is done. */
   readonly addresses: readonly Address[];
-  /** Graceful: what is in flight ends, sessions are stored and released. Bounded by `timeouts.drain`. */
-  drain(): Promise<void>;
+  /**
+   * Graceful: what is in flight ends, sessions are stored and released. Bounded by `timeouts.drain`.
+   * @param choice replaced: another process serves the same addresses already (a gateway's worker)
+   */
+  drain(choice?: { readonly replaced: boolean }): Promise<void>;
   /** After drain(), or at any time: ends everything that is open. */
   close(): Promise<void>;
   /** As kill -9 would: connections are reset, nothing is stored or released. For `dev`. */

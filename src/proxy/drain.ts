@@ -16,6 +16,8 @@ export interface DrainSteps {
   readonly closeIdle: () => void;
   /** No exchange and no tunnel is left. */
   readonly isOver: () => boolean;
+  /** No connection is left. */
+  readonly isEmpty: () => boolean;
   /** Closes what is left, tunnels too. */
   readonly closeAll: () => void;
 }
@@ -24,6 +26,11 @@ export interface DrainOptions {
   readonly clock: Clock;
   /** How long connections are still accepted. */
   readonly delayMs: number;
+  /**
+   * How long connections between requests may stay after that, since the client of one may be sending at this moment;
+   * with its next answer it hears `Connection: close`. Part of `boundMs`.
+   */
+  readonly idleMs: number;
   /** How long exchanges in flight may take after that. */
   readonly boundMs: number;
   readonly steps: DrainSteps;
@@ -34,15 +41,18 @@ const lookMs = 20;
 
 /** Resolves when everything is over, after `delayMs + boundMs` at the latest. Never rejects. */
 export async function drain(options: DrainOptions): Promise<void> {
-  const { clock, delayMs, boundMs, steps } = options;
+  const { clock, delayMs, idleMs, boundMs, steps } = options;
   steps.announce();
   if (delayMs > 0) await delay(clock, delayMs);
   steps.closeListeners();
-  const endMs = clock.monotonicMs() + boundMs;
+  const closedMs = clock.monotonicMs();
+  const endMs = closedMs + boundMs;
   for (;;) {
+    const nowMs = clock.monotonicMs();
+    const waitsForIdle = nowMs < closedMs + idleMs && !steps.isEmpty();
     // Again and again: an exchange that ends now may leave its connection idle.
-    steps.closeIdle();
-    if (steps.isOver() || clock.monotonicMs() >= endMs) break;
+    if (!waitsForIdle) steps.closeIdle();
+    if ((steps.isOver() && !waitsForIdle) || nowMs >= endMs) break;
     await delay(clock, lookMs);
   }
   steps.closeAll();

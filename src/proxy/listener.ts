@@ -15,6 +15,8 @@ import type { ProxyContext } from './proxy-context.ts';
 
 export interface ListenerOptions {
   readonly address: Address;
+  /** The socket is bound already, and this is its descriptor: this process is one of several workers. */
+  readonly descriptor?: number | undefined;
   readonly context: ProxyContext;
   readonly trusted: BlockList;
   /** All connections of the proxy, whichever listener took them. */
@@ -35,13 +37,14 @@ export class Listener {
 
   /** @returns the address taken. @throws HoldfastError 'listen-failed'. */
   listen(): Promise<Address> {
-    const { address, context } = this.#options;
+    const { address, descriptor, context } = this.#options;
+    const place = descriptor === undefined ? { host: address.host, port: address.port } : { fd: descriptor };
     return new Promise((resolve, reject) => {
       const failed = (cause: Error): void => {
         reject(new HoldfastError('listen-failed', `${formatAddress(address)}: ${cause.message}`, { cause }));
       };
       this.#server.once('error', failed);
-      this.#server.listen({ host: address.host, port: address.port, backlog }, () => {
+      this.#server.listen({ ...place, backlog }, () => {
         this.#server.off('error', failed);
         // Accepting can fail later too (no descriptors left): told, and the listener goes on.
         this.#server.on('error', (error) => context.observer.fault(error));

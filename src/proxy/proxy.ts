@@ -21,6 +21,8 @@ import { RetryBudget } from './retry.ts';
 export interface ProxyOptions {
   readonly role: Role;
   readonly listen: readonly Address[];
+  /** For each of `listen` the descriptor of its socket, where that is bound already. */
+  readonly descriptors?: readonly number[] | undefined;
   readonly timeouts: Timeouts;
   readonly limits: Limits;
   /** CIDRs whose X-Forwarded-* are believed. */
@@ -32,6 +34,8 @@ export interface ProxyOptions {
 }
 
 export interface DrainChoice {
+  /** How long connections between requests are left open; 0 by default. */
+  readonly idleMs?: number;
   /** How long connections are still accepted; `timeouts.drainDelayMs` by default. */
   readonly delayMs?: number;
   /** How long exchanges in flight may take after that; `timeouts.drainMs` by default. */
@@ -67,7 +71,10 @@ export function createProxy(options: ProxyOptions): Proxy {
   };
   const connections = new Set<ClientConnection>();
   const trusted = trustedNetworks(options.trustedProxies);
-  const listeners = options.listen.map((address) => new Listener({ address, context, trusted, connections }));
+  const listeners = options.listen.map(
+    (address, index) =>
+      new Listener({ address, descriptor: options.descriptors?.[index], context, trusted, connections }),
+  );
   let drained: Promise<void> | undefined;
 
   function closeListeners(): void {
@@ -99,11 +106,12 @@ export function createProxy(options: ProxyOptions): Proxy {
         closeListeners,
         closeIdle: () => connections.forEach((connection) => connection.closeIfIdle()),
         isOver: () => context.inFlight === 0,
+        isEmpty: () => connections.size === 0,
         closeAll: destroy,
       };
       const delayMs = choice?.delayMs ?? timeouts.drainDelayMs;
       const boundMs = choice?.boundMs ?? timeouts.drainMs;
-      drained ??= drain({ clock, delayMs, boundMs, steps });
+      drained ??= drain({ clock, delayMs, idleMs: choice?.idleMs ?? 0, boundMs, steps });
       return drained;
     },
     destroy,
