@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
-import { deploy, type DeployedGateway, type DeployedPod, type Deployment } from '../support/deployment.ts';
+import { deploy, type Deployment } from '../support/deployment.ts';
+import { gatedApplication, open, waitsAt, whoWaitsAt } from '../support/gates.ts';
 import { nodeProgram, Processes, type RunningProcess, repositoryRoot } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
@@ -41,13 +42,6 @@ async function takenPort(t: TestContext): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   return (server.address() as AddressInfo).port;
-}
-
-/** Waits until this many exchanges are in flight. */
-function inFlight(process: DeployedGateway | DeployedPod['sidecar'], count: number): Promise<unknown> {
-  return until(`${count} in flight`, async () =>
-    (await process.probe('/metrics')).text.includes(`\nholdfast_exchanges ${count}\n`),
-  );
 }
 
 function onePod(t: TestContext, over: Partial<Parameters<typeof deploy>[1]> = {}): Promise<Deployment> {
@@ -94,30 +88,33 @@ test('SIGHUP does not end a server', async (t) => {
 });
 
 test('a gateway at SIGTERM finishes what is in flight, says so to the kubelet meanwhile, and ends with 0', async (t) => {
-  const { gateways, pods, ...deployment } = await withBrowser(t, {
-    gateway: { timeouts: { drain: '20s', drainDelay: '1s' } },
+  const { gateways, pods, ...deployment } = await withGates(t, {
+    gateway: { timeouts: { drain: '60s', drainDelay: '3s' } },
   });
   const gateway = gateways[0]!;
-  const slow = deployment.browser.text('/slow?ms=2000');
-  await inFlight(gateway, 1);
+  const slow = deployment.browser.text('/inc?gate=end');
+  const pod = await whoWaitsAt(pods, 'end');
   gateway.process.signal('SIGTERM');
   await until('it is not ready any more', async () => (await gateway.probe('/readyz')).text.includes('draining'));
   assert.equal((await gateway.probe('/livez')).status, 200);
   const late = await deployment.second.get('/get');
   assert.deepEqual([late.status, late.headers['connection']], [200, 'close'], 'who has not heard of it yet is served');
+  await open(pod, 'end');
   assert.equal(await slow, '2');
   assert.deepEqual(await gateway.process.ended, { code: 0, signal: null });
   assert.equal(pods.length, 2);
 });
 
 test('a sidecar at SIGTERM finishes what is in flight, stores it, gives it back, and ends with 0', async (t) => {
-  const { pods, browser, gateways } = await withBrowser(t, { sidecar: { timeouts: { drain: '20s' } } });
-  const slow = browser.text('/slow?ms=1500');
-  await until('it is on its way', async () => (await busyPod(pods)) !== undefined);
-  const pod = (await busyPod(pods))!;
-  pod.sidecar.process.signal('SIGTERM');
+  const { pods, browser, gateways } = await withGates(t, { sidecar: { timeouts: { drain: '60s' } } });
+  const slow = browser.text('/inc?gate=end');
+  const pod = await whoWaitsAt(pods, 'end');
+  const { process } = pod.sidecar;
+  process.signal('SIGTERM');
+  await process.ready('drains', () => process.output.includes('"stopping"'));
+  await open(pod, 'end');
   assert.equal(await slow, '2');
-  assert.deepEqual(await pod.sidecar.process.ended, { code: 0, signal: null });
+  assert.deepEqual(await process.ended, { code: 0, signal: null });
   await pod.kill();
   assert.equal(await browser.number('/inc'), 3, 'from the other pod');
   assert.equal(gateways[0]!.accessLines('/inc').at(-1)?.['status'], 200);
@@ -126,15 +123,15 @@ test('a sidecar at SIGTERM finishes what is in flight, stores it, gives it back,
 test('a second signal ends at once: what is in flight is cut', async (t) => {
   for (const role of ['gateway', 'sidecar'] as const) {
     const timeouts = { timeouts: { drain: '600s', drainDelay: '0s' } };
-    const { pods, browser, gateways } = await withBrowser(t, { gateway: timeouts, sidecar: timeouts, pods: 1 });
-    const process = role === 'gateway' ? gateways[0]! : pods[0]!.sidecar;
-    const slow = browser.text('/slow?ms=60000').catch((error: unknown) => error);
-    await inFlight(process, 1);
-    process.process.signal('SIGTERM');
-    await process.process.ready('drains', () => process.process.output.includes('"stopping"'));
-    process.process.signal('SIGTERM');
-    assert.deepEqual(await process.process.ended, { code: 0, signal: null }, role);
-    assert.match(process.process.output, /"stopping at once"/);
+    const { pods, browser, gateways } = await withGates(t, { gateway: timeouts, sidecar: timeouts, pods: 1 });
+    const { process } = role === 'gateway' ? gateways[0]! : pods[0]!.sidecar;
+    const slow = browser.text('/inc?gate=never').catch((error: unknown) => error);
+    await waitsAt(pods[0]!, 'never');
+    process.signal('SIGTERM');
+    await process.ready('drains', () => process.output.includes('"stopping"'));
+    process.signal('SIGTERM');
+    assert.deepEqual(await process.ended, { code: 0, signal: null }, role);
+    assert.match(process.output, /"stopping at once"/);
     assert.ok((await slow) instanceof Error);
   }
 });
@@ -199,23 +196,25 @@ test('a pod that comes back with another uid takes its sessions up again, with a
   assert.equal(await browser.number('/inc'), 4, 'the owner of before had this very address');
 });
 
-interface WithBrowser extends Pick<Deployment, 'pods' | 'gateways'> {
+interface WithGates extends Pick<Deployment, 'pods' | 'gateways'> {
   /** Has a session that has counted to 1. */
   readonly browser: ReturnType<Deployment['browser']>;
   readonly second: ReturnType<Deployment['browser']>;
 }
 
-async function withBrowser(t: TestContext, over: Partial<Parameters<typeof deploy>[1]> = {}): Promise<WithBrowser> {
-  const deployment = await deploy(t, { application: 'plain-php', pods: 2, ...over });
-  const browser = deployment.browser({ timeoutMs: 30_000 });
+/** An application whose requests wait where they are told to. */
+async function withGates(t: TestContext, over: Partial<Parameters<typeof deploy>[1]>): Promise<WithGates> {
+  const session = { session: { cookie: 'sid' } };
+  const { gateway, sidecar, ...rest } = over;
+  const deployment = await deploy(t, {
+    application: gatedApplication,
+    pods: 2,
+    gateway: { ...session, ...gateway },
+    sidecar: { ...session, ...sidecar },
+    ...rest,
+  });
+  const browser = deployment.browser();
   assert.equal(await browser.number('/inc'), 1);
   const second = deployment.browser();
   return { pods: deployment.pods, gateways: deployment.gateways, browser, second };
-}
-
-async function busyPod(pods: readonly DeployedPod[]): Promise<DeployedPod | undefined> {
-  for (const pod of pods) {
-    if ((await pod.sidecar.probe('/metrics')).text.includes('\nholdfast_exchanges 1\n')) return pod;
-  }
-  return undefined;
 }

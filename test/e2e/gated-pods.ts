@@ -3,25 +3,12 @@
  * traces of the ownership protocol need. Every trace uses a session of its own.
  */
 
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Browser } from '../support/cookie-jar.ts';
 import type { CookieJar } from '../support/cookie-jar.ts';
-import type { Application } from '../support/applications.ts';
 import { prepare, type DeployedPod, type Deployment } from '../support/deployment.ts';
-import { nodeProgram, repositoryRoot } from '../support/processes.ts';
+import { gatedApplication } from '../support/gates.ts';
 import { until } from '../support/until.ts';
-
-const gated: Application = {
-  preset: 'plain',
-  secretNames: [],
-  traits: { cookie: 'sid', locks: false, regenerateDeletes: true },
-  sessions: (storage) => join(storage, 'sessions'),
-  command: ({ port, storage }) => ({
-    command: [nodeProgram, join(repositoryRoot, 'test/support/gated-application.ts')],
-    env: { PORT: String(port), SESSIONS: join(storage, 'sessions') },
-  }),
-};
 
 export interface GatedPods {
   readonly deployment: Deployment;
@@ -41,7 +28,7 @@ export async function gatedPods(t: TestContext, options: GatedOptions = {}): Pro
   const { gateways = 0, elsewhere = 'adopt' } = options;
   const session = { cookie: 'sid' };
   const deployment = await prepare({
-    application: gated,
+    application: gatedApplication,
     pods: 2,
     gateways,
     redisKeeps: true,
@@ -105,21 +92,7 @@ export function complete(text: string | number): Ending {
   return { status: 200, text: String(text) };
 }
 
-/** A request of the pod's application has reached this gate and waits there. */
-export async function waitsAt(pod: DeployedPod, gate: string): Promise<void> {
-  await until(`a request waits at ${gate}`, async () => (await ask(pod, `/waits/${gate}`)) === 'true');
-}
-
-/** Lets through who waits at the gate, and everybody later. */
-export async function open(pod: DeployedPod, gate: string): Promise<void> {
-  await ask(pod, `/open/${gate}`);
-}
-
 /** Every sidecar says that the store answers it. */
 export async function storeIsUp({ deployment }: GatedPods): Promise<void> {
   await until('every pod has stored everything', () => deployment.isStored(), { deadlineMs: 30_000 });
-}
-
-async function ask(pod: DeployedPod, path: string): Promise<string> {
-  return (await fetch(`http://127.0.0.1:${pod.applicationPort}${path}`)).text();
 }

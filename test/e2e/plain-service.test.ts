@@ -11,8 +11,8 @@ import { PlainService } from '../support/plain-service.ts';
 import { SessionChecker } from '../support/session-checker.ts';
 import { until } from '../support/until.ts';
 
-/** Longer than a kept connection may be idle and still be used for anything but GET (rules 19). */
-const timeouts = { drain: '6s', drainDelay: '1500ms' };
+/** Well longer than clients and other sidecars use a connection that is idle (rules 19). */
+const timeouts = { drain: '8s', drainDelay: '2500ms' };
 
 interface Running {
   readonly deployment: Deployment;

@@ -11,7 +11,8 @@ import { test } from 'node:test';
 import { createScript, putScript } from '../../src/store/redis-scripts.ts';
 import { RedisMonitor } from '../support/redis-monitor.ts';
 import { until } from '../support/until.ts';
-import { complete, gatedPods, open, storeIsUp, Visitor, waitsAt } from './gated-pods.ts';
+import { open, waitsAt } from '../support/gates.ts';
+import { complete, gatedPods, storeIsUp, Visitor } from './gated-pods.ts';
 
 test('the traces, with a store that fails', async (t) => {
   const pods = await gatedPods(t);
@@ -83,7 +84,7 @@ test('the traces, with a store that fails', async (t) => {
     const monitor = await RedisMonitor.open(t, redis.port);
     const line = q.network!.proxy('store');
     // The reply to the first step takes so long that nothing more is heard of Q from the first step on.
-    await line.set({ kind: 'latency', ms: 100 });
+    await line.set({ kind: 'latency', ms: 400 });
     monitor.onNext(createScript, () => void line.set({ kind: 'one-way', swallows: 'requests' }));
     const ending = await visitor.at(q, '/login?by=100');
     assert.ok(ending === 'cut' || ending.status === 503, JSON.stringify(ending));

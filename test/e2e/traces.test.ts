@@ -17,7 +17,8 @@ import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 
 import { until } from '../support/until.ts';
-import { complete, type Ending, gatedPods, open, Visitor, waitsAt } from './gated-pods.ts';
+import { open, waitsAt } from '../support/gates.ts';
+import { complete, type Ending, gatedPods, Visitor } from './gated-pods.ts';
 
 test('the traces, while the store is well', async (t) => {
   const pods = await gatedPods(t);

@@ -28,6 +28,17 @@ export interface Violation {
   readonly history: readonly string[];
 }
 
+/** A request without an acknowledged answer. */
+export interface FailedRequest {
+  readonly user: number;
+  /** Monotonic. */
+  readonly startMs: number;
+  /** Status or error code. */
+  readonly what: string;
+  /** All of it on a line that begins with its time, wall clock. */
+  readonly words: string;
+}
+
 export interface CheckerVerdict {
   readonly seed: number;
   /** Acknowledged answers. */
@@ -41,6 +52,8 @@ export interface CheckerVerdict {
 }
 
 const violationsMax = 100;
+/** The first ones stay, more are only counted. */
+const failedMax = 10_000;
 
 /** A verdict on one line, for an assertion's message. */
 export function describeVerdict(verdict: CheckerVerdict): string {
@@ -54,10 +67,10 @@ export function describeVerdict(verdict: CheckerVerdict): string {
 /** What all users together saw. */
 export class Tally {
   answers = 0;
-  failures = 0;
   readonly #errors: Record<string, number> = {};
   readonly #actions: Record<string, number> = {};
   readonly violations: Violation[] = [];
+  readonly failed: FailedRequest[] = [];
   readonly #waitingSince = new Map<number, number>();
   #longestGapMs = 0;
 
@@ -72,10 +85,10 @@ export class Tally {
     this.#longestGapMs = Math.max(this.#longestGapMs, performance.now() - sinceMs);
   }
 
-  failed(user: number, failure: { readonly startMs: number; readonly what: string }): void {
-    this.failures += 1;
-    this.#errors[failure.what] = (this.#errors[failure.what] ?? 0) + 1;
-    if (!this.#waitingSince.has(user)) this.#waitingSince.set(user, failure.startMs);
+  fails(request: FailedRequest): void {
+    this.#errors[request.what] = (this.#errors[request.what] ?? 0) + 1;
+    if (this.failed.length < failedMax) this.failed.push(request);
+    if (!this.#waitingSince.has(request.user)) this.#waitingSince.set(request.user, request.startMs);
   }
 
   violation(violation: Violation): void {

@@ -5,6 +5,9 @@
 
 import { Agent, request } from 'undici';
 
+/** A connection that was idle for longer is not used again. */
+const idleMs = 1000;
+
 interface Cookie {
   readonly name: string;
   readonly value: string;
@@ -83,11 +86,14 @@ export class Browser {
   constructor(origin: string, options: { readonly jar?: CookieJar; readonly timeoutMs?: number } = {}) {
     this.origin = origin;
     this.jar = options.jar ?? new CookieJar();
-    this.#timeoutMs = options.timeoutMs ?? 15_000;
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#agent = new Agent({
       headersTimeout: this.#timeoutMs,
       bodyTimeout: this.#timeoutMs,
       connectTimeout: this.#timeoutMs,
+      // Shorter than any server's, so that no request meets a connection that the server is closing.
+      keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
     });
   }
 

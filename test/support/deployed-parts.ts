@@ -27,8 +27,11 @@ const secrets = {
 
 /** Many start at once, on a machine that may be busy. */
 const startMs = 40_000;
-/** Shorter than an operator's, so that a test that waits for one stays short. */
-const timeouts = { drain: '3s', drainDelay: '100ms' };
+/**
+ * Where a test waits for one: shorter than an operator's. Where a busy machine could meet one for no other reason than
+ * that it is busy, so that a store that answers late counts as one that is down: longer.
+ */
+const timeouts = { drain: '3s', drainDelay: '100ms', store: '2s', lookup: '1s' };
 
 export interface Place {
   readonly folder: string;

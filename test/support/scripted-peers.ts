@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 
 import type { Address } from '../../src/base/address.ts';
 
-const deadlineMs = 10_000;
+const deadlineMs = 30_000;
 
 /** One end of a connection. Bytes are latin1 text. */
 export class Peer {

@@ -7,7 +7,7 @@
  */
 
 import { Tally } from './checker-verdict.ts';
-import type { CheckerVerdict } from './checker-verdict.ts';
+import type { CheckerVerdict, FailedRequest } from './checker-verdict.ts';
 import { VirtualUser } from './virtual-user.ts';
 import type { RequestEvent, UserKind } from './virtual-user.ts';
 
@@ -66,9 +66,9 @@ export class SessionChecker {
     return this.#tally.answers;
   }
 
-  /** Requests without an acknowledged answer so far. */
-  get failures(): number {
-    return this.#tally.failures;
+  /** Requests without an acknowledged answer so far, the first ten thousand. */
+  get failed(): readonly FailedRequest[] {
+    return this.#tally.failed;
   }
 
   /** Violations so far; stop() has all of them. */

@@ -303,15 +303,14 @@ export class VirtualUser {
     const what = answer === undefined ? codeOf(error) : String(answer.status);
     const text = answer?.text.split('\n')[0] ?? '';
     const who = browser === this.#browser ? '' : ' with the cookies of a session that ended';
-    this.#remember(
-      `${at} ${id} ${path}${who} at ${browser.origin}: ${isAnswered ? text.slice(0, 24) : `${what} (unknown)`}, ${Math.round(endMs - startMs)} ms`,
-    );
+    const words = `${at} ${id} ${path}${who} at ${browser.origin}: ${isAnswered ? text.slice(0, 24) : `${what} (unknown)`}, ${Math.round(endMs - startMs)} ms`;
+    this.#remember(words);
     this.#options.observe?.({ user: this.#index, startMs, endMs, isAnswered });
     if (isAnswered) {
       this.#tally.answered(this.#index, startMs);
       return { kind: 'text', text };
     }
-    this.#tally.failed(this.#index, { startMs, what });
+    this.#tally.fails({ user: this.#index, startMs, what, words });
     await new Promise((resolve) => setTimeout(resolve, afterErrorMs));
     return { kind: 'unknown' };
   }
