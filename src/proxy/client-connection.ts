@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 
 import type { CloseReason } from '../base/close-reasons.ts';
 import { Deadline } from '../base/deadline.ts';
+import { resetSocket } from '../base/reset-socket.ts';
 import { writePieces, writeWithHead } from '../base/write-with-head.ts';
 import { HeadBuffer } from '../http1/head-buffer.ts';
 import { readRequestHead, type HeadStep, type RequestHead } from '../http1/request-head.ts';
@@ -148,7 +149,7 @@ export class ClientConnection implements ClientSide {
         this.#socket.destroy();
         return;
       case 'reset':
-        this.#socket.resetAndDestroy();
+        resetSocket(this.#socket);
         return;
     }
   }
@@ -162,7 +163,7 @@ export class ClientConnection implements ClientSide {
   destroy(): void {
     const wasUsed = this.#state === 'used';
     this.#user?.abort('shutting-down');
-    if (wasUsed) this.#socket.resetAndDestroy();
+    if (wasUsed) resetSocket(this.#socket);
     // What has been answered is on its way: a RST would take it back.
     else this.#socket.destroy();
   }

@@ -11,6 +11,7 @@
 
 import { createServer, connect } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { resetSocket } from '../../src/base/reset-socket.ts';
 import { SilentListener } from './silent-listener.ts';
 
 /** `requests` flow from the one who connected to the target, `answers` back. */
@@ -154,7 +155,7 @@ export class FaultProxy {
     this.counters.connections += 1;
     if (this.#fault.kind === 'cut') {
       client.on('error', () => undefined);
-      client.resetAndDestroy();
+      resetSocket(client);
       this.counters.resets += 1;
       return;
     }
@@ -202,7 +203,7 @@ class Link {
     for (const side of this.#sides) {
       if (side.destroyed) continue;
       this.#counters.resets += 1;
-      side.resetAndDestroy();
+      resetSocket(side);
     }
   }
 

@@ -7,6 +7,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import type { TestContext } from 'node:test';
 
 import type { Address } from '../../src/base/address.ts';
+import { resetSocket } from '../../src/base/reset-socket.ts';
 
 const deadlineMs = 30_000;
 
@@ -47,7 +48,7 @@ export class Peer {
   }
 
   reset(): void {
-    this.socket.resetAndDestroy();
+    resetSocket(this.socket);
   }
 
   /** Waits until `text` has arrived and takes everything up to its end. */
