@@ -13,7 +13,7 @@ test_packages := php-cli php-laravel-framework redis-server openssl curl libfake
   python3-django python3-flask python3-flask-session python3-cachelib gunicorn tomcat10-common openjdk-17-jre-headless
 bench_packages := nginx-light haproxy wrk curl
 
-.PHONY: help install tools check types lint format fix test model chaos frameworks docs demo bench bench-keeper image-test
+.PHONY: help install tools check types lint format fix test fuzz model chaos frameworks docs demo bench bench-keeper image-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -43,6 +43,10 @@ fix: install ## mend what lint and format can mend themselves
 
 test: install tools check ## everything: types, lint, format and all tests
 	@node --test --test-concurrency=2 --test-timeout=600000 'test/**/*.test.ts'
+
+fuzz: install ## whatever reads strangers' bytes, for SECONDS=n (an hour); TARGET, SEED; INPUT=file runs one input again
+	@node test/fuzz/run.ts $(if $(TARGET),--target $(TARGET)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(INPUT),--input $(INPUT))
 
 chaos: install ## faults by the hundred under load; SEED=n does one round again; KILLS, MINUTES, FAULTS, APPLICATION
 	@.ci/tools $(test_packages)

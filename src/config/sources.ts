@@ -176,7 +176,13 @@ const yamlFaults: Readonly<Record<string, string>> = {
 
 function parseYaml(text: string): Value {
   try {
-    const document = parseDocument(text, { version: '1.2', prettyErrors: true, strict: true, uniqueKeys: true });
+    const document = parseDocument(text, {
+      version: '1.2',
+      prettyErrors: true,
+      strict: true,
+      uniqueKeys: true,
+      logLevel: 'silent',
+    });
     const [error] = document.errors;
     if (error !== undefined) {
       const place = error.linePos?.[0];

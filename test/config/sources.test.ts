@@ -177,3 +177,10 @@ test("a YAML document can not reach an object's prototype", () => {
   assert.equal(found.length, 2);
   assert.equal(Object.hasOwn(Object.prototype, 'polluted'), false);
 });
+
+test("a mapping in the place of a key's name is a problem like others, without a warning of the YAML reader's beside it", (t) => {
+  const warn = t.mock.method(process, 'emitWarning', () => undefined);
+  const found = problems({ yaml: `{ ${secret}: x }: y` });
+  assert.equal(warn.mock.callCount(), 0);
+  assert(found.length > 0);
+});
