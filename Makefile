@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 test_packages := php-cli php-laravel-framework redis-server openssl curl libfaketime \
-  php-symfony-framework-bundle php-fpm nginx-light libapache2-mod-php \
+  php-symfony-framework-bundle php-fpm nginx-light libnginx-mod-stream haproxy libapache2-mod-php \
   python3-django python3-flask python3-flask-session python3-cachelib gunicorn tomcat10-common openjdk-17-jre-headless
 bench_packages := nginx-light haproxy wrk curl
 

@@ -39,7 +39,11 @@ const rows = {
   'request-body-timeout': { side: 'client', status: 408, words: 'The request body stopped.' },
   'client-gone': { side: 'client', words: 'The client closed the connection.' },
   'client-stalled': { side: 'client', words: 'The client stopped reading.' },
-  'untrusted-proxy-header': { side: 'client', words: 'The PROXY header is missing or malformed.' },
+  'untrusted-proxy-header': {
+    side: 'client',
+    words: 'The connection to a listener with proxyProtocol does not come from one of trustedProxies.',
+  },
+  'bad-proxy-header': { side: 'client', words: 'The PROXY header is missing, malformed or too slow.' },
   loop: { side: 'client', status: 508, words: 'The request came back to this sidecar.' },
 
   // What an upstream did.

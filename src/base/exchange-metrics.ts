@@ -35,7 +35,7 @@ export class ExchangeMetrics {
     });
     this.#ends = metrics.counter({
       name: 'exchange_failures_total',
-      help: 'Exchanges that did not end with a complete answer, by reason and by whose doing it was.',
+      help: 'Exchanges that did not end with a complete answer, and connections that were not taken, by reason and by whose doing it was.',
       labels: ['reason', 'side'],
     });
     this.#durations = metrics.histogram({
@@ -57,7 +57,12 @@ export class ExchangeMetrics {
   /** Counts a connection that was answered 503 before a request was read. */
   turnedAway(): void {
     this.#count({ method: 'OTHER', status: 503, affinity: 'none' }).value++;
-    this.#ends.child('overloaded', closeReasons.overloaded.side).value++;
+    this.notTaken('overloaded');
+  }
+
+  /** Counts a connection that was closed without an answer before a request was read. */
+  notTaken(reason: CloseReason): void {
+    this.#ends.child(reason, closeReasons[reason].side).value++;
   }
 
   #count(exchange: Pick<EndedExchange, 'method' | 'status' | 'affinity'>): Count {

@@ -5,13 +5,14 @@
  * Must not know how exchanges work.
  */
 
+import type { CloseReason } from '../base/close-reasons.ts';
 import { ExchangeMetrics } from '../base/exchange-metrics.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { helloTarget } from '../upstream/hello.ts';
-import type { ExchangeLine, ExchangeObserver } from '../proxy/proxy-context.ts';
+import type { ExchangeLine, ExchangeObserver, NotTaken } from '../proxy/proxy-context.ts';
 
-/** Between two lines about connections that were turned away. */
+/** Between two lines about connections that were turned away, and between two of one reason not to take them. */
 const turnedAwayEveryMs = 10_000;
 
 export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
@@ -30,6 +31,7 @@ export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
     .counter({ name: 'faults_total', help: 'Faults of this program that an exchange met.' })
     .child();
   let turnedAway = { count: 0, nextMs: Number.NEGATIVE_INFINITY };
+  const notTaken = new Map<CloseReason, { count: number; nextMs: number }>();
   return {
     ended(line: ExchangeLine): void {
       // A gateway's own question, many times a minute; it was answered here and reached no pod.
@@ -46,6 +48,18 @@ export function observeExchanges(log: Log, metrics: Metrics): ExchangeObserver {
       if (nowMs < turnedAway.nextMs) return;
       log.warn({ connections: turnedAway.count }, 'limits.connections is reached: connections were answered 503');
       turnedAway = { count: 0, nextMs: nowMs + turnedAwayEveryMs };
+    },
+    notTaken({ reason, detail, client }: NotTaken, nowMs: number): void {
+      counted.notTaken(reason);
+      const told = notTaken.get(reason) ?? { count: 0, nextMs: Number.NEGATIVE_INFINITY };
+      told.count++;
+      if (nowMs >= told.nextMs) {
+        const words = "connections were not taken; client and why are the last one's";
+        log.warn({ reason, connections: told.count, client, why: detail }, words);
+        told.count = 0;
+        told.nextMs = nowMs + turnedAwayEveryMs;
+      }
+      notTaken.set(reason, told);
     },
     fault(error: unknown): void {
       faults.value++;

@@ -11,6 +11,7 @@ import { delay } from '../base/clock.ts';
 import { keyFingerprint } from '../base/keyring.ts';
 import type { SidecarConfig } from '../config/config.ts';
 import { KeeperScope } from '../proxy/keeper-scope.ts';
+import { isPlain } from '../proxy/listen-place.ts';
 import { PerSessionLimit } from '../proxy/per-session.ts';
 import { createProxy, type Proxy } from '../proxy/proxy.ts';
 import { SidecarRole } from '../proxy/sidecar-role.ts';
@@ -250,7 +251,8 @@ class Sidecar implements RunningRole {
   /** Owner of sessions, and how other pods reach it: the advertised host, with the port of the first data listener. */
   #whoWeAre(): Owner {
     const { pod, peer, listen } = this.#config;
-    const data = formatAddress({ host: peer.advertise.host, port: listen[0].port });
+    const { port } = listen.find(isPlain) ?? listen[0];
+    const data = formatAddress({ host: peer.advertise.host, port });
     return { uid: pod.uid ?? this.#notes.podUid(), name: pod.name, peer: formatAddress(peer.advertise), data };
   }
 

@@ -9,6 +9,7 @@ import type { Address } from '../base/address.ts';
 import type { Secrets } from '../base/keyring.ts';
 import type { Limits, Timeouts } from '../base/limits.ts';
 import type { Preset } from '../affinity/session-codec.ts';
+import type { ListenPlace } from '../proxy/listen-place.ts';
 import type { Keys } from './schema.ts';
 
 export type Place =
@@ -42,8 +43,8 @@ export interface StoreConfig {
 }
 
 interface CommonConfig {
-  /** The first is the one whose port other pods are told. */
-  readonly listen: readonly [Address, ...Address[]];
+  /** A sidecar's first plain one is the one whose port other pods are told. */
+  readonly listen: readonly [ListenPlace, ...ListenPlace[]];
   readonly admin: {
     /** Undefined: off. */
     readonly place: Place | undefined;

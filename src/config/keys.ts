@@ -33,7 +33,7 @@ interface Definition {
 }
 
 /** All keys in the order of the schema; a branch comes before what is below it. */
-export const keys: readonly Key[] = [...below(schema, '')];
+export const keys: readonly Key[] = keysBelow(schema, '');
 
 export const keyByPath: ReadonlyMap<string, Key> = new Map(keys.map((key) => [key.path, key]));
 
@@ -43,6 +43,11 @@ export function environmentName(path: string): string {
     .replaceAll('.', '_')
     .replace(/[A-Z]/g, (capital) => `_${capital}`)
     .toUpperCase()}`;
+}
+
+/** The keys of a schema, each path beginning with `prefix`. */
+export function keysBelow(object: z.ZodType, prefix: string): readonly Key[] {
+  return [...below(object, prefix)];
 }
 
 function* below(object: z.ZodType, prefix: string): Generator<Key> {

@@ -5,7 +5,8 @@
  */
 
 import type { Key } from './keys.ts';
-import { keys } from './keys.ts';
+import { keys, keysBelow } from './keys.ts';
+import { listenEntry } from './listen-schema.ts';
 import { roleKeys } from './schema.ts';
 
 const introduction = `# Configuration
@@ -23,6 +24,18 @@ each with its key's path, and end the process with exit code 1. \`holdfast check
   A secret has at least 16 bytes; \`base64:...\` is decoded.
 - **Durations**: \`500ms\`, \`10s\`, \`5m\`, \`2h\`, \`1d\`. **Sizes**: bytes, or \`32k\`, \`1m\`, \`1g\`; k is 1024.
 - One file may serve both roles: the other role's sections are checked for their names and otherwise left alone.
+`;
+
+const listenIntroduction = `## An entry of \`listen\`
+
+\`HOST:PORT\`, or a mapping of these keys. One entry, or a list:
+
+\`\`\`yaml
+trustedProxies: [10.0.0.0/8]
+listen:
+  - 0.0.0.0:8080
+  - { address: "0.0.0.0:8081", proxyProtocol: true }
+\`\`\`
 `;
 
 const exceptions = `## What has to be there
@@ -44,6 +57,7 @@ export function configurationPage(): string {
   return [
     introduction,
     `## Both roles\n\n${table(both)}`,
+    `${listenIntroduction}\n${table(keysBelow(listenEntry, ''))}`,
     `## Role gateway\n\n${table(gateway)}`,
     `## Role sidecar\n\n${table(sidecar)}`,
     exceptions,

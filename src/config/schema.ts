@@ -39,7 +39,7 @@ const places = z.union(
 const listenEntry = z.union(
   [
     z.string().transform((given) => ({ address: given })),
-    // What settle.ts refuses by its name as long as it is not built.
+    // The rest of it is read by settle-listen.ts.
     z.looseObject({ address: z.string() }),
   ],
   { error: 'is not host:port' },
@@ -295,7 +295,7 @@ export const schema = z.object({
     })
     .meta({ kind: 'host:port, or a list' })
     .prefault('0.0.0.0:8080')
-    .describe('Where clients connect.'),
+    .describe('Where clients connect. An entry may be a mapping: see below.'),
   admin: places
     .meta({ kind: 'host:port \\| unix:PATH \\| off' })
     .optional()
@@ -311,7 +311,7 @@ export const schema = z.object({
     .describe(
       'Only `/startz`, `/livez`, `/readyz` and `/metrics`, for the kubelet and Prometheus. Off without the key.',
     ),
-  trustedProxies: networks().prefault([]).describe('Networks whose `X-Forwarded-*` are believed.'),
+  trustedProxies: networks().prefault([]).describe('Networks whose `X-Forwarded-*` and PROXY headers are believed.'),
   session,
   store,
   log: z

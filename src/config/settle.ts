@@ -13,6 +13,7 @@ import type { Config, GatewayConfig, NamedAddress, Place, SidecarConfig } from '
 import type { Problem, Report } from './problems.ts';
 import { notInThisVersion } from './problems.ts';
 import type { Keys } from './schema.ts';
+import { settleListen } from './settle-listen.ts';
 import { settleSession, settleStore } from './settle-session.ts';
 
 export type Settled =
@@ -26,7 +27,7 @@ export type Settled =
 export function problemsOfAnyRole(keys: Keys): readonly Problem[] {
   const problems: Problem[] = [];
   const report: Report = (path, words) => void problems.push({ path, words });
-  settleListen(keys.listen, report);
+  settleListen(keys, report);
   settleSession(keys, report);
   settleStore(keys, report);
   return problems;
@@ -61,7 +62,7 @@ function refuseUnbuilt(keys: Keys, report: Report): void {
 
 function settleCommon(keys: Keys, report: Report) {
   return {
-    listen: settleListen(keys.listen, report),
+    listen: settleListen(keys, report),
     admin: settleAdmin(keys, report),
     probes: keys.probes,
     trustedProxies: keys.trustedProxies,
@@ -70,21 +71,6 @@ function settleCommon(keys: Keys, report: Report) {
     timeouts: keys.timeouts,
     limits: keys.limits,
   };
-}
-
-function settleListen(entries: Keys['listen'], report: Report): [Address, ...Address[]] | undefined {
-  const addresses = entries.map((entry, index) => {
-    const address = parseAddress(entry.address);
-    const path = entries.length === 1 ? 'listen' : `listen[${index}]`;
-    if (address === undefined) report(path, `"${entry.address}" is not host:port`);
-    for (const name of Object.keys(entry).filter((known) => known !== 'address')) {
-      const isPlanned = name === 'tls' || name === 'proxyProtocol';
-      report(`${path}.${name}`, isPlanned ? notInThisVersion : 'is no key of the configuration');
-    }
-    return address;
-  });
-  const [first, ...rest] = addresses.filter((address) => address !== undefined);
-  return first === undefined ? undefined : [first, ...rest];
 }
 
 const defaultAdmin = { gateway: '127.0.0.1:9901', sidecar: 'unix:/run/holdfast/admin.sock' } as const;

@@ -8,19 +8,24 @@ import { BlockList, createServer, isIPv6, type AddressInfo, type Server, type So
 
 import { type Address, formatAddress } from '../base/address.ts';
 import { HoldfastError } from '../base/errors.ts';
+import { Arrival, isTrusted } from './arrival.ts';
 import { ClientConnection } from './client-connection.ts';
+import type { ListenPlace } from './listen-place.ts';
 import { refusal } from './own-answer.ts';
 import type { ClientPeer } from './plan.ts';
+import { withoutMapping } from './proxy-header.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
 export interface ListenerOptions {
-  readonly address: Address;
+  readonly address: ListenPlace;
   /** The socket is bound already, and this is its descriptor: this process is one of several workers. */
   readonly descriptor?: number | undefined;
   readonly context: ProxyContext;
   readonly trusted: BlockList;
   /** All connections of the proxy, whichever listener took them. */
   readonly connections: Set<ClientConnection>;
+  /** Those that are not yet connections, likewise. */
+  readonly arriving: Set<Arrival>;
 }
 
 /** Connections that wait to be accepted. The kernel takes the smaller of this and its own maximum. */
@@ -59,31 +64,39 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const { context, connections } = this.#options;
+    const { address: place, context, connections, arriving } = this.#options;
     const { connections: max } = context.limits;
-    if (max > 0 && connections.size >= max) {
+    if (max > 0 && connections.size + arriving.size >= max) {
       socket.on('error', () => undefined);
       socket.end(refusal('overloaded', { role: context.role, sent: false, closing: true }), 'latin1');
       socket.destroySoon();
       context.observer.turnedAway(context.clock.monotonicMs());
       return;
     }
-    const peer = this.#peerOf(socket);
-    if (peer === undefined) {
+    const given = socket.remoteAddress;
+    // The client has left already.
+    if (given === undefined) {
       socket.destroy();
       return;
     }
-    const closed = (connection: ClientConnection): void => void connections.delete(connection);
-    connections.add(new ClientConnection(socket, { context, peer, closed }));
+    const address = withoutMapping(given);
+    if (place.proxyProtocol === true) {
+      new Arrival(socket, address, { ...this.#options, arrived: (arrived, peer) => this.#arrived(arrived, peer) });
+      return;
+    }
+    const trusted = isTrusted(this.#options.trusted, address);
+    this.#take(socket, { address, secure: false, trusted, verifiedToken: undefined });
   }
 
-  /** Undefined: the client has left already. */
-  #peerOf(socket: Socket): ClientPeer | undefined {
-    const given = socket.remoteAddress;
-    if (given === undefined) return undefined;
-    const address = given.startsWith('::ffff:') && given.includes('.') ? given.slice(7) : given;
-    const trusted = this.#options.trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-    return { address, secure: false, trusted, verifiedToken: undefined };
+  #arrived(socket: Socket, peer: ClientPeer): void {
+    this.#take(socket, peer);
+    socket.resume();
+  }
+
+  #take(socket: Socket, peer: ClientPeer): void {
+    const { context, connections } = this.#options;
+    const closed = (connection: ClientConnection): void => void connections.delete(connection);
+    connections.add(new ClientConnection(socket, { context, peer, closed }));
   }
 }
 

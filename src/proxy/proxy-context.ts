@@ -37,6 +37,15 @@ export interface ExchangeLine {
   readonly heldInVain: boolean;
 }
 
+/** A connection that was closed before a request was read: its PROXY header was none, or not to be believed. */
+export interface NotTaken {
+  readonly reason: CloseReason;
+  /** In words, for the log. Holds nothing that the other side sent. */
+  readonly detail: string;
+  /** The address of the connection's other end. */
+  readonly client: string;
+}
+
 export interface ExchangeObserver {
   /** Called once for each exchange and for each request that was refused before it became one. Must not throw. */
   ended(line: ExchangeLine): void;
@@ -46,6 +55,8 @@ export interface ExchangeObserver {
    * @param nowMs of a monotonic clock
    */
   turnedAway(nowMs: number): void;
+  /** Called for each connection that was not taken. As turnedAway() it must not throw, and must cost next to nothing. */
+  notTaken(connection: NotTaken, nowMs: number): void;
   /** A fault of our own or of a role; the exchange was answered 500 or cut, the process goes on. Must not throw. */
   fault(error: unknown): void;
 }

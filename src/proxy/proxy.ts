@@ -11,8 +11,10 @@ import type { Address } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Limits, Timeouts } from '../base/limits.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
+import type { Arrival } from './arrival.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { drain } from './drain.ts';
+import type { ListenPlace } from './listen-place.ts';
 import { Listener, trustedNetworks } from './listener.ts';
 import type { Role } from './plan.ts';
 import type { ExchangeObserver, ProxyContext } from './proxy-context.ts';
@@ -20,12 +22,12 @@ import { RetryBudget } from './retry.ts';
 
 export interface ProxyOptions {
   readonly role: Role;
-  readonly listen: readonly Address[];
+  readonly listen: readonly ListenPlace[];
   /** For each of `listen` the descriptor of its socket, where that is bound already. */
   readonly descriptors?: readonly number[] | undefined;
   readonly timeouts: Timeouts;
   readonly limits: Limits;
-  /** CIDRs whose X-Forwarded-* are believed. */
+  /** CIDRs whose X-Forwarded-* and PROXY headers are believed. */
   readonly trustedProxies: readonly string[];
   readonly clock: Clock;
   readonly observer: ExchangeObserver;
@@ -70,10 +72,11 @@ export function createProxy(options: ProxyOptions): Proxy {
     draining: false,
   };
   const connections = new Set<ClientConnection>();
+  const arriving = new Set<Arrival>();
   const trusted = trustedNetworks(options.trustedProxies);
+  const shared = { context, trusted, connections, arriving };
   const listeners = options.listen.map(
-    (address, index) =>
-      new Listener({ address, descriptor: options.descriptors?.[index], context, trusted, connections }),
+    (address, index) => new Listener({ ...shared, address, descriptor: options.descriptors?.[index] }),
   );
   let drained: Promise<void> | undefined;
 
@@ -81,8 +84,13 @@ export function createProxy(options: ProxyOptions): Proxy {
     for (const listener of listeners) listener.close();
   }
 
+  function closeArriving(): void {
+    for (const arrival of [...arriving]) arrival.destroy();
+  }
+
   function destroy(): void {
     closeListeners();
+    closeArriving();
     for (const connection of [...connections]) connection.destroy();
     pool.destroy();
   }
@@ -104,9 +112,12 @@ export function createProxy(options: ProxyOptions): Proxy {
       const steps = {
         announce: () => void (context.draining = true),
         closeListeners,
-        closeIdle: () => connections.forEach((connection) => connection.closeIfIdle()),
+        closeIdle: () => {
+          closeArriving();
+          connections.forEach((connection) => connection.closeIfIdle());
+        },
         isOver: () => context.inFlight === 0,
-        isEmpty: () => connections.size === 0,
+        isEmpty: () => connections.size === 0 && arriving.size === 0,
         closeAll: destroy,
       };
       const delayMs = choice?.delayMs ?? timeouts.drainDelayMs;
@@ -116,7 +127,7 @@ export function createProxy(options: ProxyOptions): Proxy {
     },
     destroy,
     get connections() {
-      return connections.size;
+      return connections.size + arriving.size;
     },
     get inFlight() {
       return context.inFlight;

@@ -37,7 +37,12 @@ const proxy = createProxy({
   trustedProxies: [],
   clock,
   pool: new UpstreamPool({ clock, idleMs: usualTimeouts.upstreamIdleMs }),
-  observer: { ended: () => undefined, turnedAway: () => undefined, fault: (error) => console.error(error) },
+  observer: {
+    ended: () => undefined,
+    turnedAway: () => undefined,
+    notTaken: () => undefined,
+    fault: (error) => console.error(error),
+  },
 });
 const [address] = await proxy.listen();
 console.log(address!.port);

@@ -7,9 +7,10 @@ import type { TestContext } from 'node:test';
 import type { Address } from '../../src/base/address.ts';
 import { systemClock, type Clock } from '../../src/base/clock.ts';
 import type { Limits, Timeouts } from '../../src/base/limits.ts';
+import type { ListenPlace } from '../../src/proxy/listen-place.ts';
 import type { Role } from '../../src/proxy/plan.ts';
 import { createProxy, type Proxy } from '../../src/proxy/proxy.ts';
-import type { ExchangeLine } from '../../src/proxy/proxy-context.ts';
+import type { ExchangeLine, NotTaken } from '../../src/proxy/proxy-context.ts';
 import { UpstreamPool } from '../../src/upstream/pool.ts';
 import { connectPeer, type Peer } from './scripted-peers.ts';
 import { until } from './until.ts';
@@ -51,6 +52,8 @@ export interface UnderTestOptions {
   readonly timeouts?: Partial<Timeouts>;
   readonly limits?: Partial<Limits>;
   readonly trustedProxies?: readonly string[];
+  /** What the listener asks for beside its address. */
+  readonly place?: Partial<ListenPlace>;
 }
 
 export class ProxyUnderTest {
@@ -60,11 +63,12 @@ export class ProxyUnderTest {
   readonly lines: ExchangeLine[];
   readonly faults: unknown[];
   readonly turnedAway: { readonly count: number };
+  readonly notTaken: readonly NotTaken[];
   readonly #t: TestContext;
 
   private constructor(
     t: TestContext,
-    parts: Pick<ProxyUnderTest, 'proxy' | 'pool' | 'address' | 'lines' | 'faults' | 'turnedAway'>,
+    parts: Pick<ProxyUnderTest, 'proxy' | 'pool' | 'address' | 'lines' | 'faults' | 'turnedAway' | 'notTaken'>,
   ) {
     this.#t = t;
     this.proxy = parts.proxy;
@@ -73,6 +77,7 @@ export class ProxyUnderTest {
     this.lines = parts.lines;
     this.faults = parts.faults;
     this.turnedAway = parts.turnedAway;
+    this.notTaken = parts.notTaken;
   }
 
   static async start(t: TestContext, options: UnderTestOptions): Promise<ProxyUnderTest> {
@@ -83,9 +88,10 @@ export class ProxyUnderTest {
     const lines: ExchangeLine[] = [];
     const faults: unknown[] = [];
     const turnedAway = { count: 0 };
+    const notTaken: NotTaken[] = [];
     const proxy = createProxy({
       role: options.role,
-      listen: [{ host: '127.0.0.1', port: 0 }],
+      listen: [{ host: '127.0.0.1', port: 0, ...options.place }],
       timeouts,
       limits,
       trustedProxies: options.trustedProxies ?? [],
@@ -94,12 +100,13 @@ export class ProxyUnderTest {
       observer: {
         ended: (line) => void lines.push(line),
         turnedAway: () => turnedAway.count++,
+        notTaken: (connection) => void notTaken.push(connection),
         fault: (error) => void faults.push(error),
       },
     });
     const [address] = await proxy.listen();
     t.after(() => proxy.destroy());
-    return new ProxyUnderTest(t, { proxy, pool, address: address!, lines, faults, turnedAway });
+    return new ProxyUnderTest(t, { proxy, pool, address: address!, lines, faults, turnedAway, notTaken });
   }
 
   client(): Promise<Peer> {

@@ -162,9 +162,10 @@ export class ScriptedPod {
   }
 }
 
-/** A client's connection. */
-export async function connectPeer(t: TestContext, address: Address): Promise<Peer> {
-  const socket = connect({ host: address.host, port: address.port, allowHalfOpen: true });
+/** A client's connection. @param from the address that it comes from, one of the machine's own */
+export async function connectPeer(t: TestContext, address: Address, from?: string): Promise<Peer> {
+  const { host, port } = address;
+  const socket = connect({ host, port, allowHalfOpen: true, ...(from === undefined ? {} : { localAddress: from }) });
   const peer = new Peer(socket);
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   t.after(() => void socket.destroy());
