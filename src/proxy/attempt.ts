@@ -145,7 +145,7 @@ export class Attempt implements UpstreamUser {
     if (this.#state === 'over') return;
     this.#state = 'over';
     // What the pod has not even taken of the request it may never read: the next one would be read as the rest of it.
-    if (!reusable || this.#mistrusted || this.#upstream.waitingBytes > 0) {
+    if (!reusable || this.#mistrusted || !this.#upstream.hasSent) {
       this.#upstream.destroy();
       return;
     }

@@ -13,7 +13,7 @@ import type { Socket } from 'node:net';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { Deadline } from '../base/deadline.ts';
 import { resetSocket } from '../base/reset-socket.ts';
-import { writePieces, writeWithHead } from '../base/write-with-head.ts';
+import { SocketWriter } from '../base/socket-writer.ts';
 import { HeadBuffer } from '../http1/head-buffer.ts';
 import { readRequestHead, type HeadStep, type RequestHead } from '../http1/request-head.ts';
 import type { ClientNext, ClientSide, ClientUser } from './client-side.ts';
@@ -29,6 +29,12 @@ type State = 'idle' | 'head' | 'used' | 'lingering' | 'closed';
 const lingerMs = 5_000;
 const lingerBytesMax = 262_144;
 
+/** The line of what was not even a request. */
+const refusedLine = {
+  ...{ method: '', target: '', affinity: 'none' as const, pod: undefined, tried: [], ms: 0 },
+  ...{ session: undefined, replayed: false, heldInVain: false },
+};
+
 export interface ClientConnectionOptions {
   readonly context: ProxyContext;
   readonly peer: ClientPeer;
@@ -40,6 +46,7 @@ export class ClientConnection implements ClientSide {
   readonly peer: ClientPeer;
   readonly deadline: Deadline;
   readonly #socket: Socket;
+  readonly #writer: SocketWriter;
   readonly #context: ProxyContext;
   readonly #closed: (connection: ClientConnection) => void;
   readonly #head: HeadBuffer;
@@ -55,32 +62,23 @@ export class ClientConnection implements ClientSide {
   constructor(socket: Socket, options: ClientConnectionOptions) {
     const { context, peer } = options;
     this.#socket = socket;
+    this.#writer = new SocketWriter(socket);
     this.#context = context;
     this.#closed = options.closed;
     this.peer = peer;
     this.#head = new HeadBuffer(context.limits);
     this.#readHead = (bytes, from) => readRequestHead(bytes, from, context.limits);
     const guard = (action: () => void) => () => this.#guarded(action);
-    this.deadline = new Deadline(
-      context.clock,
-      guard(() => this.#deadlinePassed()),
-    );
+    const passed = guard(() => this.#deadlinePassed());
+    this.deadline = new Deadline(context.clock, passed);
     this.deadline.set(context.timeouts.headMs);
+    const ended = guard(() => this.#onEnd());
+    const drained = guard(() => this.#user?.clientDrained());
+    const closed = guard(() => this.#onClose());
     socket.on('data', (bytes: Buffer) => this.#onData(bytes));
-    socket.on(
-      'end',
-      guard(() => this.#onEnd()),
-    );
-    socket.on(
-      'drain',
-      guard(() => this.#user?.clientDrained()),
-    );
-    // 'close' always follows and does the work.
+    // 'close' always follows an error and does the work.
     socket.on('error', () => undefined);
-    socket.on(
-      'close',
-      guard(() => this.#onClose()),
-    );
+    socket.on('end', ended).on('drain', drained).on('close', closed);
   }
 
   /** No request has begun, none is being served. */
@@ -93,29 +91,30 @@ export class ClientConnection implements ClientSide {
   }
 
   get waitingBytes(): number {
-    return this.#socket.writableLength;
+    return this.#writer.stuckBytes;
   }
 
   write(data: Buffer | string): boolean {
-    if (this.#state === 'closed') return true;
-    return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data);
+    return this.#state === 'closed' || this.#writer.write(data);
   }
 
   writeWithHead(head: string, pieces: readonly Buffer[]): boolean {
-    return this.#state === 'closed' || writeWithHead(this.#socket, head, pieces);
+    return this.#state === 'closed' || this.#writer.writeWithHead(head, pieces);
   }
 
   writePieces(pieces: readonly Buffer[]): boolean {
-    return this.#state === 'closed' || writePieces(this.#socket, pieces);
+    return this.#state === 'closed' || this.#writer.writePieces(pieces);
   }
 
   whenFlushed(done: () => void): void {
-    if (this.#state === 'closed' || this.#socket.writableLength === 0) done();
+    if (this.#state === 'closed' || this.#writer.stuckBytes === 0) done();
     else this.#socket.write('', 'latin1', () => done());
   }
 
   end(): void {
-    if (this.#state !== 'closed') this.#socket.end();
+    if (this.#state === 'closed') return;
+    this.#writer.flush();
+    this.#socket.end();
   }
 
   pause(): void {
@@ -146,10 +145,10 @@ export class ClientConnection implements ClientSide {
         this.#linger();
         return;
       case 'cut':
-        this.#socket.destroy();
-        return;
       case 'reset':
-        resetSocket(this.#socket);
+        this.#writer.flush();
+        if (next === 'cut') this.#socket.destroy();
+        else resetSocket(this.#socket);
         return;
     }
   }
@@ -163,6 +162,7 @@ export class ClientConnection implements ClientSide {
   destroy(): void {
     const wasUsed = this.#state === 'used';
     this.#user?.abort('shutting-down');
+    this.#writer.flush();
     if (wasUsed) resetSocket(this.#socket);
     // What has been answered is on its way: a RST would take it back.
     else this.#socket.destroy();
@@ -206,13 +206,26 @@ export class ClientConnection implements ClientSide {
   #advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;
-    while (this.#unread !== undefined && (this.#state === 'idle' || this.#state === 'head')) {
+    while (this.#unread !== undefined && (this.#state === 'head' || (this.#state === 'idle' && this.#hasAnswered()))) {
       const bytes = this.#unread;
       this.#unread = undefined;
       // Here, so that a fault meets the exchange that caused it and not the one before, whose end led here.
       this.#guarded(() => this.#readRequest(bytes));
     }
     this.#advancing = false;
+  }
+
+  /** The answer before has left (rules 13): what waits for the turn's end goes now, what the kernel has no room for later. */
+  #hasAnswered(): boolean {
+    this.#writer.flush();
+    if (this.#writer.stuckBytes === 0) return true;
+    this.#socket.pause();
+    this.whenFlushed(() => {
+      if (this.#state !== 'idle') return;
+      this.#socket.resume();
+      this.#advance();
+    });
+    return false;
   }
 
   #readRequest(bytes: Buffer): void {
@@ -259,21 +272,7 @@ export class ClientConnection implements ClientSide {
     const { role, observer } = this.#context;
     const text = refusal(reason, { role, sent: false, closing: true });
     this.write(text);
-    observer.ended({
-      method: '',
-      target: '',
-      status: statusOf(reason),
-      affinity: 'none',
-      pod: undefined,
-      tried: [],
-      ms: 0,
-      bytes: text.length,
-      reason,
-      session: undefined,
-      client: this.peer.address,
-      replayed: false,
-      heldInVain: false,
-    });
+    observer.ended({ ...refusedLine, status: statusOf(reason), bytes: text.length, reason, client: this.peer.address });
     this.#linger();
   }
 
@@ -285,6 +284,7 @@ export class ClientConnection implements ClientSide {
     this.#state = 'lingering';
     this.#unread = undefined;
     this.deadline.set(lingerMs);
+    this.#writer.flush();
     this.#socket.end();
     if (this.#socket.isPaused()) this.#socket.resume();
   }
@@ -335,6 +335,7 @@ export class ClientConnection implements ClientSide {
 
   #onClose(): void {
     this.#state = 'closed';
+    this.#writer.drop();
     this.deadline.dispose();
     this.#unread = undefined;
     const user = this.#user;

@@ -11,7 +11,7 @@
 import type { Address } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
 import { Deadline } from '../base/deadline.ts';
-import { writeWithHead } from '../base/write-with-head.ts';
+import { SocketWriter } from '../base/socket-writer.ts';
 import { PodSocket } from './pod-socket.ts';
 
 /** Why a connection is over: it never came about, that took too long, or it was lost later. */
@@ -58,6 +58,7 @@ export class UpstreamConnection {
   /** For the present user: response and body deadlines; for the pool: the idle deadline. */
   readonly deadline: Deadline;
   readonly #socket: PodSocket;
+  readonly #writer: SocketWriter;
   readonly #owner: ConnectionOwner;
   #user: UpstreamUser | undefined;
   #connected = false;
@@ -91,6 +92,7 @@ export class UpstreamConnection {
     };
     const socket = new PodSocket({ noDelay: true, allowHalfOpen: true, onread });
     this.#socket = socket;
+    this.#writer = new SocketWriter(socket);
     socket.on(
       'connect',
       guard(() => this.#onConnect()),
@@ -112,9 +114,9 @@ export class UpstreamConnection {
     socket.connect({ host: address.host, port: address.port });
   }
 
-  /** Bytes that the kernel has not taken yet. */
-  get waitingBytes(): number {
-    return this.#socket.writableLength;
+  /** The kernel has taken all that was written. */
+  get hasSent(): boolean {
+    return this.#writer.stuckBytes === 0 && !this.#writer.waits;
   }
 
   get closed(): boolean {
@@ -128,18 +130,19 @@ export class UpstreamConnection {
 
   /** @returns false when the caller should wait for upstreamDrained() before it writes more. */
   write(data: Buffer | string): boolean {
-    if (this.#closed) return true;
-    return typeof data === 'string' ? this.#socket.write(data, 'latin1') : this.#socket.write(data);
+    return this.#closed || this.#writer.write(data);
   }
 
   /** A head and the first pieces of its body as one segment. Returns what write() does. */
   writeWithHead(head: string, pieces: readonly Buffer[]): boolean {
-    return this.#closed || writeWithHead(this.#socket, head, pieces);
+    return this.#closed || this.#writer.writeWithHead(head, pieces);
   }
 
   /** Sends a FIN after what was written; reading goes on. */
   end(): void {
-    if (!this.#closed) this.#socket.end();
+    if (this.#closed) return;
+    this.#writer.flush();
+    this.#socket.end();
   }
 
   pause(): void {
@@ -208,6 +211,7 @@ export class UpstreamConnection {
 
   #close(): void {
     this.#closed = true;
+    this.#writer.drop();
     this.deadline.dispose();
     this.#socket.destroy();
     this.#owner.closed(this);
