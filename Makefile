@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 test_packages := php-cli php-laravel-framework redis-server openssl curl libfaketime \
   php-symfony-framework-bundle php-fpm nginx-light libnginx-mod-stream haproxy libapache2-mod-php \
   python3-django python3-flask python3-flask-session python3-cachelib gunicorn tomcat10-common openjdk-17-jre-headless
-bench_packages := nginx-light haproxy wrk curl
+bench_packages := nginx-light haproxy caddy redis-server wrk curl openssl python3-venv librsvg2-bin
 
 .PHONY: help install tools check types lint format fix test fuzz model chaos frameworks docs demo bench bench-keeper image-test
 
@@ -72,7 +72,7 @@ demo: install ## the story in 20 seconds: a pod is killed, the session goes on
 image-test: ## the image: built, then run as it will be (root; buildah, debootstrap)
 	@manifests/image/check
 
-bench: install ## processor time for each request, beside other proxies
+bench: install ## beside other proxies: processor time, latency, memory, bodies, growth (15 minutes; QUICK=1 for a look)
 	@.ci/tools $(bench_packages)
 	@node bench/run.ts
 

@@ -1,7 +1,7 @@
 /**
  * What a kept session costs: `make bench-keeper`. One sidecar in front of one application, the same requests with
  * the keeper and without it (`sessions.ignore`), a session that stays as it is and one that every request changes.
- * ROUNDS (5) interleaved rounds of SECONDS (3) each; processor time under 64 connections, waiting time on one.
+ * ROUNDS (7) interleaved rounds of SECONDS (2) each; processor time under 64 connections, waiting time on one.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -15,10 +15,9 @@ import type { RunningProcess } from '../test/support/processes.ts';
 import type { Command } from './contender.ts';
 import { cpuTimeUs } from './cpu-time.ts';
 import { load } from './load.ts';
-import { formatSpread, spread } from './report.ts';
+import { estimate, formatEstimate } from './statistics.ts';
+import { rounds, seconds } from './settings.ts';
 
-const rounds = Number(process.env['ROUNDS'] ?? 5);
-const seconds = Number(process.env['SECONDS'] ?? 3);
 const warmUpSeconds = 4;
 const visitors = 1000;
 const onProxyCore = (command: Command): Command => ['taskset', '-c', '0', ...command];
@@ -154,20 +153,20 @@ function report(measured: readonly Measured[]): void {
   console.log(`\n${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.versions.node}, commit ${commit.trim()}`);
   console.log(`${rounds} rounds of ${seconds} s each, ${visitors} sessions of 1 KB\n`);
   for (const { name, path, rounds: results } of measured) {
-    const cpu = formatSpread(spread(results.map(({ cpuUs }) => cpuUs)), 1);
-    const redis = spread(results.map(({ redisUs }) => redisUs)).median.toFixed(1);
-    const p50 = formatSpread(spread(results.map(({ p50Us }) => p50Us)), 0);
+    const cpu = formatEstimate(estimate(results.map(({ cpuUs }) => cpuUs)), 1);
+    const redis = estimate(results.map(({ redisUs }) => redisUs)).median.toFixed(1);
+    const p50 = formatEstimate(estimate(results.map(({ p50Us }) => p50Us)), 0);
     console.log(`${path.padEnd(7)} ${name.padEnd(30)} ${cpu} us CPU, Redis ${redis} us; p50 alone ${p50} us`);
   }
   const more = (kept: Measured, bare: Measured, of: 'cpuUs' | 'p50Us') =>
-    spread(kept.rounds.map((round, index) => round[of] - bare.rounds[index]![of]));
+    estimate(kept.rounds.map((round, index) => round[of] - bare.rounds[index]![of]));
   const aims = [
     { what: 'unchanged and confirmed', rows: [measured[1]!, measured[0]!] as const, cpuUs: 30, p50Us: 0 },
     { what: 'changed and stored', rows: [measured[3]!, measured[2]!] as const, cpuUs: 100, p50Us: 1000 },
   ];
   for (const { what, rows, cpuUs, p50Us } of aims) {
-    const cpu = formatSpread(more(...rows, 'cpuUs'), 1);
-    const wait = formatSpread(more(...rows, 'p50Us'), 0);
+    const cpu = formatEstimate(more(...rows, 'cpuUs'), 1);
+    const wait = formatEstimate(more(...rows, 'p50Us'), 0);
     console.log(`${what}: ${cpu} us CPU more (aim ${cpuUs}), ${wait} us longer at p50 (aim ${p50Us})`);
   }
 }

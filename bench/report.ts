@@ -1,64 +1,62 @@
-/**
- * Rounds into a table: medians with their spread, and ratios taken within each round, since both sides of a ratio
- * then saw the same minute of the machine.
- *
- * Must not know how anything was measured.
- */
+/** A run's figures as tables for a terminal. */
 
-export interface Round {
-  readonly cpuUsPerRequest: number;
-  readonly requestsPerSecond: number;
-  readonly p99Us: number;
+import { outcomes } from './goals.ts';
+import { cpuUs } from './results.ts';
+import type { ProcessorTimeRound, Results, Row } from './results.ts';
+import { estimate, estimateRatio, formatEstimate, median } from './statistics.ts';
+
+/** Every part that was run, one after another. */
+export function formatResults(results: Results): string {
+  const { machine, processorTime } = results;
+  const lines = [
+    `${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, commit ${machine.commit}`,
+  ];
+  if (processorTime !== undefined) lines.push('', formatTable(processorTimeTable(processorTime)));
+  lines.push('', ...outcomes(results).map(formatOutcome));
+  return lines.join('\n');
 }
 
-export interface Row {
-  readonly name: string;
-  readonly how: string;
-  readonly residentBytes: number;
-  /** One for each round, in order; every row has as many. */
-  readonly rounds: readonly Round[];
+/** A head and rows of cells. */
+export type Table = readonly (readonly string[])[];
+
+/** The first column is a name, the others are numbers. */
+export function formatTable([head, ...rows]: Table): string {
+  const widths = head!.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  const format = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ');
+  return [format(head!), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(format)].join('\n');
 }
 
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
+export function processorTimeTable(rows: readonly Row<ProcessorTimeRound>[]): Table {
+  const base = rows.find(({ name }) => name === 'HAProxy')!;
+  const middle = (row: Row<ProcessorTimeRound>, of: keyof ProcessorTimeRound) =>
+    median(row.rounds.map((round) => round[of]));
+  return [
+    ['proxy', 'CPU us/request', 'user', 'kernel', 'x HAProxy', 'requests/s', 'core', 'MB'],
+    ...rows.map((row) => [
+      row.name,
+      formatEstimate(estimate(cpuUs(row)), 1),
+      middle(row, 'userUs').toFixed(1),
+      middle(row, 'kernelUs').toFixed(1),
+      formatEstimate(estimateRatio(cpuUs(row), cpuUs(base)), 2),
+      Math.round(middle(row, 'requestsPerSecond')).toLocaleString('en'),
+      `${Math.round(100 * middle(row, 'busy'))} %`,
+      (middle(row, 'residentBytes') / 2 ** 20).toFixed(0),
+    ]),
+  ];
 }
 
-export function spread(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-  return { median, min: sorted[0]!, max: sorted.at(-1)! };
-}
-
-/** CPU per request of one row over another's, round by round. */
-export function ratio(row: Row, base: Row): Spread {
-  return spread(row.rounds.map((round, index) => round.cpuUsPerRequest / base.rounds[index]!.cpuUsPerRequest));
-}
-
-/** A table for people. `base`: what the ratios are over. */
-export function formatTable(rows: readonly Row[], base: Row): string {
-  const cells = rows.map((row) => [
-    row.name,
-    row.how,
-    formatSpread(spread(row.rounds.map((round) => round.cpuUsPerRequest)), 1),
-    formatSpread(ratio(row, base), 2),
-    Math.round(spread(row.rounds.map((round) => round.requestsPerSecond)).median).toLocaleString('en'),
-    (spread(row.rounds.map((round) => round.p99Us)).median / 1000).toFixed(1),
-    (row.residentBytes / 1024 / 1024).toFixed(0),
-  ]);
-  const head = ['proxy', 'sticky by', 'CPU us/request', `x ${base.name}`, 'requests/s', 'p99 ms', 'MB'];
-  const widths = head.map((title, column) => Math.max(title.length, ...cells.map((line) => line[column]!.length)));
-  const format = (line: readonly string[]) =>
-    line
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  ')
-      .trimEnd();
-  return [format(head), widths.map((width) => '-'.repeat(width)).join('  '), ...cells.map(format)].join('\n');
-}
-
-/** `1.23 (1.10-1.40)`: the median and, in parentheses, the least and the most. */
-export function formatSpread(value: Spread, digits: number): string {
-  return `${value.median.toFixed(digits)} (${value.min.toFixed(digits)}-${value.max.toFixed(digits)})`;
+function formatOutcome({
+  goal,
+  most,
+  least,
+  measured,
+  digits,
+  unit,
+  met,
+}: ReturnType<typeof outcomes>[number]): string {
+  const aim = most === undefined ? `at least ${least ?? 0}` : `at most ${most}`;
+  return `${goal}: ${formatEstimate(measured, digits)}${unit}, aim ${aim}${unit}: ${met ? 'met' : 'missed'}`;
 }

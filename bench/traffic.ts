@@ -12,10 +12,14 @@ import { join } from 'node:path';
 import type { Processes } from '../test/support/processes.ts';
 import type { Backend, Command } from './contender.ts';
 
-export type TrafficName = 'plain' | 'laravel';
-
 export interface Traffic {
-  readonly name: TrafficName;
+  readonly name: string;
+  /** What a contender's name has more under it. */
+  readonly suffix: string;
+  /** How many backends there are. */
+  readonly pods: number;
+  /** Whether each visitor brings its number (`visitorCookie`), so that no two get one session. */
+  readonly numbered: boolean;
   /** The application's session cookie, and how Holdfast is told of it. */
   readonly cookie: string;
   readonly session: { readonly preset: string; readonly keys: readonly string[] };
@@ -33,16 +37,22 @@ const laravelSessions = 128;
  * decoded cookies helps as little as with real browsers. */
 const laravelTexts = 512;
 
-export const traffics: Readonly<Record<TrafficName, () => Traffic>> = {
-  plain: () => ({
-    name: 'plain',
+export const traffics = {
+  plain: (pods = 3): Traffic => ({
+    name: `plain-${pods}`,
+    suffix: '',
+    pods,
+    numbered: false,
     cookie: 'PHPSESSID',
     session: { preset: 'php', keys: [] },
     http: `map $cookie_phpsessid $set_session { "" "PHPSESSID=$request_id; path=/; HttpOnly"; default ""; }`,
     location: 'add_header Set-Cookie $set_session;',
   }),
-  laravel: () => ({
+  laravel: (): Traffic => ({
     name: 'laravel',
+    suffix: 'Laravel',
+    pods: 3,
+    numbered: true,
     cookie: 'laravel_session',
     session: { preset: 'laravel', keys: [`base64:${laravelKey.toString('base64')}`] },
     http: laravelMaps(),
@@ -51,7 +61,7 @@ export const traffics: Readonly<Record<TrafficName, () => Traffic>> = {
   }),
 };
 
-/** Three backends in one nginx process; the ports are in the order of the names b1, b2, b3. */
+/** Backends in one nginx process; the ports are in the order of the names b1, b2, b3... */
 export async function startBackends(
   traffic: Traffic,
   place: {
@@ -64,10 +74,15 @@ export async function startBackends(
   const { folder } = place;
   const file = join(folder, `backends-${traffic.name}.conf`);
   const body = 'Holdfast! '.repeat(103).slice(0, bodyBytes);
-  const backends = place.ports.map((port, index) => ({ name: `b${index + 1}`, port }));
+  // Each loopback address has all ports: so a thousand backends need no thousand of the first one's.
+  const backends = Array.from({ length: traffic.pods }, (_, index) => ({
+    name: `b${index + 1}`,
+    host: `127.0.0.${1 + Math.floor(index / place.ports.length)}`,
+    port: place.ports[index % place.ports.length]!,
+  }));
   const servers = backends.map(
-    ({ name, port }) => `server {
-    listen 127.0.0.1:${port};
+    ({ name, host, port }) => `server {
+    listen ${host}:${port};
     location / {
       add_header X-Backend ${name};
       add_header Cache-Control "no-store, no-cache, must-revalidate";
@@ -75,14 +90,22 @@ export async function startBackends(
       default_type text/plain;
       return 200 "${body}";
     }
+    location /bodies/ {
+      add_header X-Backend ${name};
+      alias ${folder}/bodies/;
+    }
+    location /slow/ {
+      limit_rate 2k;
+      alias ${folder}/bodies/;
+    }
   }`,
   );
   await writeFile(
     file,
-    `daemon off; master_process off; pid ${folder}/backends.pid; error_log stderr warn;
-events { worker_connections 2048; }
+    `daemon off; master_process off; pid ${folder}/backends-${traffic.name}.pid; error_log stderr warn; worker_rlimit_nofile 20000;
+events { worker_connections 16000; }
 http {
-  access_log off; keepalive_requests 100000000; keepalive_timeout 1h;
+  access_log off; keepalive_requests 100000000; keepalive_timeout 1h; sendfile on;
   map_hash_max_size 262144; map_hash_bucket_size 1024;
   client_body_temp_path ${folder}/b1; proxy_temp_path ${folder}/b2; fastcgi_temp_path ${folder}/b3;
   uwsgi_temp_path ${folder}/b4; scgi_temp_path ${folder}/b5;
@@ -95,8 +118,8 @@ http {
     `backends (${traffic.name})`,
     place.pinned(['nginx', '-c', file, '-e', 'stderr']),
   );
-  for (const { port } of backends) {
-    await nginx.ready('answers', async () => (await fetch(`http://127.0.0.1:${port}/`)).ok, { deadlineMs: 30_000 });
+  for (const { host, port } of [backends[0]!, backends.at(-1)!]) {
+    await nginx.ready('answers', async () => (await fetch(`http://${host}:${port}/`)).ok, { deadlineMs: 30_000 });
   }
   return backends;
 }

@@ -1,7 +1,12 @@
 -- wrk: each request is the next visitor's, with the cookies that the proxy and the application gave it before.
--- The first argument is a file with one visitor's Cookie value on each line, the second what is asked for.
+-- The first argument is a file with one visitor's Cookie value on each line, the second what is asked for, the third
+-- where not empty `close`: each request on a connection of its own.
 
+-- Of more visitors than this each request is put together when its turn comes: a million would not fit into memory.
+local readyMax = 10000
+local cookies = {}
 local requests = {}
+local before, after
 local turn = 0
 
 function init(args)
@@ -18,15 +23,21 @@ function init(args)
     ["Upgrade-Insecure-Requests"] = "1",
     ["Referer"] = "http://127.0.0.1/orders",
   }
-  for line in io.lines(args[1]) do
-    fields["Cookie"] = line
-    requests[#requests + 1] = wrk.format("GET", args[2], fields)
+  if args[3] == "close" then fields["Connection"] = "close" end
+  fields["Cookie"] = "@"
+  before, after = wrk.format("GET", args[2], fields):match("^(.-Cookie: )@(.*)$")
+  for line in io.lines(args[1]) do cookies[#cookies + 1] = line end
+  if #cookies <= readyMax then
+    for index, cookie in ipairs(cookies) do requests[index] = before .. cookie .. after end
   end
+  -- Not the same first ones in each round, which caches would know.
+  math.randomseed(os.time())
+  turn = math.random(#cookies)
 end
 
 function request()
-  turn = turn % #requests + 1
-  return requests[turn]
+  turn = turn % #cookies + 1
+  return requests[turn] or before .. cookies[turn] .. after
 end
 
 function done(summary, latency)

