@@ -46,9 +46,14 @@ export const trait = {
   internal: 1 << 15,
   /** A name with `_`, or `.`: CGI and PHP read it as its spelling with `-` (PHP 8.2: `X.Real-IP` is X-Real-IP). */
   alias: 1 << 16,
+  /** `Forwarded` itself, of the family above (RFC 7239). */
+  forwardedNodes: 1 << 17,
+  /** The trace that a request belongs to (W3C Trace Context), and what its vendors say of it. */
+  traceParent: 1 << 18,
+  traceState: 1 << 19,
 } as const;
 
-const special: Readonly<Record<string, number>> = {
+const special: Record<string, number> = {
   connection: trait.connection | trait.hopByHop,
   'content-length': trait.contentLength | trait.unstrippable,
   'transfer-encoding': trait.transferEncoding | trait.unstrippable,
@@ -66,13 +71,28 @@ const special: Readonly<Record<string, number>> = {
   'http2-settings': trait.hopByHop,
   // Never a field of HTTP, but CGI makes it HTTP_PROXY (CVE-2016-5385).
   proxy: trait.hopByHop,
-  forwarded: trait.forwarded | trait.unstrippable,
-  'x-real-ip': trait.forwarded | trait.unstrippable,
+  forwarded: trait.forwarded | trait.forwardedNodes | trait.unstrippable,
+  traceparent: trait.traceParent,
+  tracestate: trait.traceState,
   'x-forwarded-for': trait.forwarded | trait.forwardedFor | trait.unstrippable,
   'x-forwarded-proto': trait.forwarded | trait.forwardedProto | trait.unstrippable,
   'x-forwarded-host': trait.forwarded | trait.forwardedHost | trait.unstrippable,
   'x-request-id': trait.requestId | trait.unstrippable,
 };
+
+/** Other names by which proxies tell the client's address, and applications believe it. */
+const clientAddressNames = [
+  'x-real-ip',
+  'client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'fastly-client-ip',
+  'forwarded-for',
+  'x-forwarded',
+];
+for (const name of clientAddressNames) special[name] = trait.forwarded | trait.unstrippable;
 
 const familyPrefixes = ['x-forwarded-', 'x-original-', 'x-rewrite-'] as const;
 

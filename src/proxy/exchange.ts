@@ -23,7 +23,7 @@ import { type OwnAnswerContext, refusal, roleAnswer, statusOf } from './own-answ
 import type { AttemptFailure, Candidate, OwnAnswer, Plan, Step } from './plan.ts';
 import { lineOf, type ProxyContext } from './proxy-context.ts';
 import { illegal, RequestBody } from './request-body.ts';
-import { nextRequestId } from './request-id.ts';
+import { newTraceParent, requestIdOf } from './request-id.ts';
 import { type AttemptLoss, RetryTrail } from './retry.ts';
 
 export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
@@ -44,6 +44,7 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
   #status = 0;
   /** Of an answer of our own. */
   #bytes = 0;
+  #requestId: string | undefined;
 
   constructor(client: ClientSide, head: RequestHead, context: ProxyContext) {
     this.#client = client;
@@ -57,6 +58,7 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
   /** Begins, after the bytes of the body that came with the head were given to clientData(). */
   start(): void {
     this.#plan = this.#context.role.plan({ head: this.#head, client: this.#client.peer });
+    this.#requestId = requestIdOf(this.#head, this.#plan.forwarded);
     if (this.#body.fault === undefined) this.#ask(undefined);
     else this.#refuse(this.#body.fault);
   }
@@ -111,7 +113,8 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
       cookie,
       forwarded,
       client: this.#client.peer,
-      requestId: nextRequestId(),
+      requestId: this.#requestId!,
+      newTraceParent,
       added: candidate.fields,
     });
   }
@@ -332,6 +335,7 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
           ms: this.#context.clock.monotonicMs() - this.#startedMs,
           bytes: this.#bytes + (this.#delivery?.bytes ?? 0),
           client: this.#client.peer.address,
+          requestId: this.#requestId,
           replayed: this.#trail?.replayed === true,
           heldInVain: this.#delivery?.heldInVain === true,
         }),

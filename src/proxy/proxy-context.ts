@@ -31,6 +31,8 @@ export interface ExchangeLine {
   readonly reason: CloseReason | undefined;
   readonly session: string | undefined;
   readonly client: string;
+  /** What the request was forwarded with; undefined where no legal head was read. */
+  readonly requestId?: string | undefined;
   /** Sent a second time because a kept-alive connection had gone stale (rules 19). */
   readonly replayed: boolean;
   /** The answer outgrew `holdBytes` towards an HTTP/1.0 client, which can't see where it ends (rules 11). */
@@ -83,6 +85,7 @@ export interface ExchangeFacts {
   readonly ms: number;
   readonly bytes: number;
   readonly client: string;
+  readonly requestId: string | undefined;
   readonly replayed: boolean;
   readonly heldInVain: boolean;
 }
@@ -102,6 +105,7 @@ export function lineOf(plan: Plan | undefined, facts: ExchangeFacts): ExchangeLi
     reason: facts.reason,
     session: report?.session,
     client: facts.client,
+    requestId: facts.requestId,
     replayed: facts.replayed,
     heldInVain: facts.heldInVain,
   };

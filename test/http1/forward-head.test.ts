@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { forwardRequestHead, type RequestForwarding } from '../../src/http1/forward-head.ts';
+import { believedRequestId, forwardRequestHead, type RequestForwarding } from '../../src/http1/forward-head.ts';
 import { readRequests } from '../support/http1-stream.ts';
+
+const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const newTrace = '00-1af7651916cd43dd8448eb211c80319d-b7ad6b7169203332-00';
 
 const usual: RequestForwarding = {
   cookie: undefined,
   forwarded: 'replace',
   client: { address: '192.0.2.1', secure: false },
   requestId: 'new-id',
+  newTraceParent: () => newTrace,
   added: [],
 };
 
@@ -32,14 +36,14 @@ const ours = [
 
 describe('a forwarded request head', () => {
   test('has Host first, keeps order and spelling, and ends with ours', () => {
-    const lines = forwarded(['GET /x?y HTTP/1.1', 'uSER-Agent: u', 'X-B:2', 'Host: a', 'X-A:  1 ', 'traceparent: t']);
+    const lines = forwarded(['GET /x?y HTTP/1.1', 'uSER-Agent: u', 'X-B:2', 'Host: a', 'X-A:  1 ', 'baggage: t']);
     assert.deepEqual(lines, [
       'GET /x?y HTTP/1.1',
       'Host: a',
       'uSER-Agent: u',
       'X-B: 2',
       'X-A: 1',
-      'traceparent: t',
+      'baggage: t',
       ...ours,
     ]);
   });
@@ -90,7 +94,7 @@ describe('a forwarded request head', () => {
       ...kept,
       'Content-Length: 1',
       'Cookie: c=1',
-      'X-Request-ID: id',
+      'X-Request-ID: new-id',
     ]);
   });
 
@@ -189,12 +193,13 @@ describe('what proxies before us said', () => {
   });
 
   test('is appended to where it comes from a trusted proxy', () => {
-    assert.deepEqual(forwarded([...get, ...said, 'X-Request-ID: theirs'], { forwarded: 'append' }), [
+    assert.deepEqual(forwarded([...get, ...said], { forwarded: 'append' }), [
       ...get,
-      ...said.slice(2),
+      ...said.slice(2).filter((line) => !line.startsWith('Forwarded')),
       'X-Forwarded-For: 198.51.100.7, 198.51.100.8, 192.0.2.1',
       'X-Forwarded-Host: a',
-      'X-Request-ID: theirs',
+      'Forwarded: for=198.51.100.7, for=192.0.2.1',
+      'X-Request-ID: new-id',
     ]);
   });
 
@@ -212,14 +217,80 @@ describe('what proxies before us said', () => {
     assert.deepEqual(forwarded([...get, ...said, 'X-Request-ID: theirs'], { forwarded: 'keep' }), [
       ...get,
       ...said,
-      'X-Request-ID: theirs',
+      'X-Request-ID: new-id',
     ]);
   });
 
-  test('gives way to our own id where theirs is long, odd, or not the only one', () => {
-    for (const ids of [['a b'], ['a'.repeat(65)], [''], ['a', 'b'], ['a;b']]) {
-      const lines = forwarded([...get, ...ids.map((id) => `X-Request-ID: ${id}`)], { forwarded: 'keep' });
-      assert.deepEqual(lines, [...get, 'X-Request-ID: new-id']);
+  test('by any other usual name is believed from a trusted proxy only', () => {
+    const names =
+      'Client-IP X-Client-IP X-Cluster-Client-IP True-Client-IP CF-Connecting-IP Fastly-Client-IP Forwarded-For X-Forwarded X-Forwarded-Port';
+    const lines = names.split(' ').map((name) => `${name}: 198.51.100.7`);
+    assert.deepEqual(forwarded([...get, ...lines]), [...get, ...ours]);
+    assert.deepEqual(forwarded([...get, ...lines], { forwarded: 'append' }).slice(2, -4), lines);
+    const spelled = ['X_Forwarded_For: 1', 'X_Real_IP: 1', 'X.Forwarded.Proto: https', 'Client_IP: 1'];
+    for (const mode of ['replace', 'append', 'keep'] as const) {
+      const lines = forwarded([...get, ...spelled], { forwarded: mode });
+      assert.deepEqual(
+        lines.filter((line) => spelled.includes(line)),
+        [],
+      );
     }
+  });
+
+  test('an IPv6 client stands in Forwarded as RFC 7239 has it', () => {
+    const client = { address: '2001:db8::1', secure: false };
+    const lines = forwarded([...get, 'Forwarded: for=a', 'forwarded: for=b'], { forwarded: 'append', client });
+    assert.deepEqual(lines.slice(-2), ['Forwarded: for=a, for=b, for="[2001:db8::1]"', 'X-Request-ID: new-id']);
+  });
+
+  test("a request's own id is believed where it is short, plain, and the only one", () => {
+    const id = (...ids: readonly string[]): string | undefined => {
+      const lines = [...get, ...ids.map((value) => `X-Request-ID: ${value}`), '', ''];
+      const { messages } = readRequests([Buffer.from(lines.join('\r\n'), 'latin1')]);
+      return believedRequestId(messages[0]!.head);
+    };
+    assert.equal(id('theirs'), 'theirs');
+    assert.equal(id('a'.repeat(64)), 'a'.repeat(64));
+    for (const ids of [[], ['a b'], ['a'.repeat(65)], [''], ['a', 'b'], ['a', 'a'], ['a;b']]) {
+      assert.equal(id(...ids), undefined);
+    }
+  });
+});
+
+describe('the trace of a request', () => {
+  const [parent, state] = [`traceparent: ${trace}`, 'tracestate: a=b'];
+  const traced = (lines: readonly string[], mode: RequestForwarding['forwarded']): readonly string[] =>
+    forwarded([...get, ...lines], { forwarded: mode }).filter((line) => line.startsWith('trace'));
+
+  test('is a new one where a stranger sent one, and none where he did not: then the application decides', () => {
+    assert.deepEqual(traced([parent, state], 'replace'), [`traceparent: ${newTrace}`]);
+    assert.deepEqual(traced(['traceparent: no'], 'replace'), [`traceparent: ${newTrace}`]);
+    assert.deepEqual(traced([state], 'replace'), []);
+    assert.deepEqual(traced([], 'replace'), []);
+  });
+
+  test('passes from a trusted proxy and from a gateway', () => {
+    const later = `traceparent: 01${trace.slice(2)}-more`;
+    for (const mode of ['append', 'keep'] as const) {
+      assert.deepEqual(traced([parent, state], mode), [parent, state]);
+      assert.deepEqual(traced([later], mode), [later]);
+      assert.deepEqual(traced([], mode), []);
+    }
+  });
+
+  test('is dropped where a trusted proxy sent what is none, and its tracestate too', () => {
+    const wrong = [
+      trace.toUpperCase(),
+      `${trace}-more`,
+      trace.slice(0, -1),
+      `ff${trace.slice(2)}`,
+      `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+      `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`,
+      `01${trace.slice(2)}more`,
+      '',
+    ];
+    for (const value of wrong) assert.deepEqual(traced([`traceparent: ${value}`, state], 'append'), [], value);
+    assert.deepEqual(traced([parent, parent, state], 'append'), []);
+    assert.deepEqual(traced([state], 'append'), []);
   });
 });

@@ -170,6 +170,7 @@ describe('what we write, we read back', () => {
             forwarded: 'replace',
             client,
             requestId: 'i',
+            newTraceParent: () => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
             added: [['y', 'z']],
           });
           const after = readRequests([Buffer.from(text, 'latin1')]);

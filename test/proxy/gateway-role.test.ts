@@ -387,11 +387,14 @@ test('a store that fails is advice that is missing: the hash decides, and nobody
 
 test('X-Forwarded-* of strangers are replaced, of trusted proxies believed', async (t) => {
   const { gateway, pods } = await cluster(t, { count: 1 });
-  const claims = { 'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'https', 'x-request-id': 'mine' };
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const claims = { 'x-forwarded-for': '6.6.6.6', 'x-forwarded-proto': 'https', 'x-request-id': 'mine', traceparent };
   await gateway.ask('/stranger', claims);
   const stranger = pods[0]!.requests[0]!.headers;
   assert.deepEqual([stranger['x-forwarded-for'], stranger['x-forwarded-proto']], ['127.0.0.1', 'http']);
   assert.notEqual(stranger['x-request-id'], 'mine');
+  assert.equal((await gateway.under.line()).requestId, stranger['x-request-id'], "the log joins with its sidecar's");
+  assert.match(String(stranger['traceparent']), /^00-(?!0af76519)[0-9a-f]{32}-(?!b7ad6b71)[0-9a-f]{16}-00$/);
   const trusting = await GatewayUnderTest.start(t, { pods: [pods[0]!.listed], trustedProxies: ['127.0.0.0/8'] });
   await trusting.ask('/trusted', claims);
   const trusted = pods[0]!.requests[1]!.headers;
@@ -399,6 +402,8 @@ test('X-Forwarded-* of strangers are replaced, of trusted proxies believed', asy
     [trusted['x-forwarded-for'], trusted['x-forwarded-proto'], trusted['x-request-id']],
     ['6.6.6.6, 127.0.0.1', 'https', 'mine'],
   );
+  assert.equal(trusted['traceparent'], traceparent);
+  assert.equal((await trusting.under.line()).requestId, 'mine');
 });
 
 test('no exchange leaves a pod loaded, however it ended', async (t) => {

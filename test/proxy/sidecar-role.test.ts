@@ -78,13 +78,20 @@ test('internal fields never reach the application, and none of the applicationâ€
 
 test('X-Forwarded-* are believed with the signature of a gateway, and no entry is added', async (t) => {
   const sidecar = await SidecarUnderTest.start(t);
-  const claims = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https', 'x-request-id': 'the-gateways' };
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const claims = {
+    'x-forwarded-for': '203.0.113.9',
+    'x-forwarded-proto': 'https',
+    'x-request-id': 'the-gateways',
+    traceparent,
+  };
   await sidecar.askAsGateway('/', claims);
   const seen = sidecar.application.requests[0]!.headers;
   assert.deepEqual(
-    [seen['x-forwarded-for'], seen['x-forwarded-proto'], seen['x-request-id']],
-    ['203.0.113.9', 'https', 'the-gateways'],
+    [seen['x-forwarded-for'], seen['x-forwarded-proto'], seen['x-request-id'], seen['traceparent']],
+    ['203.0.113.9', 'https', 'the-gateways', traceparent],
   );
+  assert.equal((await sidecar.under.line()).requestId, 'the-gateways');
 });
 
 test('a move is believed for this pod and this session only', async (t) => {

@@ -55,6 +55,7 @@ function readsBack({ head, body }: StreamMessage<RequestHead>, seen: ReadRequest
       forwarded,
       client: { address: '192.0.2.1', secure: false },
       requestId: 'id',
+      newTraceParent: () => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
       added: [['x-holdfast-from', 'us']],
     });
     const framed =
@@ -80,7 +81,7 @@ function onlyItsFields(next: ReadRequest, seen: ReadRequest): void {
   for (const [name, value] of next.fields) {
     assert(!/[_.]|^(?:te|keep-alive|proxy|proxy-connection)$/i.test(name), `${name} is forwarded`);
     const ours =
-      /^(?:host|cookie|content-length|transfer-encoding|connection|upgrade|x-forwarded-\w+|x-request-id|x-holdfast-from)$/i;
+      /^(?:host|cookie|content-length|transfer-encoding|connection|upgrade|forwarded|x-forwarded-\w+|x-request-id|traceparent|x-holdfast-from)$/i;
     if (!ours.test(name))
       assert(
         seen.fields.some(([n, v]) => n === name && v === value),
