@@ -3,13 +3,13 @@
  * call where nobody else owns it. Order of an adopt (protocol rule 11): take, remove the note, write the file,
  * write the note.
  *
- * Which copy wins is decided by adoption-plan.ts; what is done about an owner elsewhere by claim.ts. Must not know
+ * The call is take.ts; which copy wins is decided by adoption-plan.ts; what is done about an owner elsewhere by claim.ts. Must not know
  * requests beyond what an AdmitAsk says.
  */
 
 import { HoldfastError } from '../base/errors.ts';
-import type { TakenRecord, TakeResult } from '../store/contract.ts';
-import { isImport, isNewerThanImport, isOurs, planTaken, planUnrecorded } from './adoption-plan.ts';
+import type { TakenRecord } from '../store/contract.ts';
+import { isImport, isNewerThanImport, planTaken, planUnrecorded } from './adoption-plan.ts';
 import { type Capture, ordinary } from './capture.ts';
 import { digestOf } from './file-state.ts';
 import type { Claim } from './claim.ts';
@@ -18,15 +18,13 @@ import type { KeeperContext } from './keeper-context.ts';
 import type { Acknowledged } from './ownership.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { AdmitAsk, Stay } from './stay.ts';
+import { Take } from './take.ts';
 import { Turns } from './turns.ts';
 
 /** Takes in a row that another keeper came between; then the client is asked to try again. */
 const roundsMax = 4;
 /** Requests that wait for a turn to adopt, for each turn there is. */
 const waitingPerTurn = 16;
-
-/** A take's answer; `isOurs`: rule 12. */
-type OwnTake = Exclude<TakeResult, { kind: 'taken' }> | (Extract<TakeResult, { kind: 'taken' }> & { isOurs: boolean });
 
 const handoffTimeout: AdoptEnd = { kind: 'refused', reason: 'handoff-timeout' };
 const again: AdoptEnd = { kind: 'again' };
@@ -35,12 +33,14 @@ export class Adopt {
   readonly #context: KeeperContext;
   readonly #capture: Capture;
   readonly #claim: Claim;
+  readonly #take: Take;
   readonly #turns: Turns;
 
   constructor(context: KeeperContext, parts: { readonly capture: Capture; readonly claim: Claim }) {
     this.#context = context;
     this.#capture = parts.capture;
     this.#claim = parts.claim;
+    this.#take = new Take(context);
     const { adopts } = context.options.limits;
     this.#turns = new Turns(adopts, adopts * waitingPerTurn);
   }
@@ -107,7 +107,7 @@ export class Adopt {
     const turnedAway = await this.#claim.mayTake(entry, ask);
     if (turnedAway !== undefined) return turnedAway;
     const sentTick = this.#context.tick();
-    const taken = await this.#take(entry);
+    const taken = await this.#take.run(entry);
     if (taken === undefined) return this.#withoutStore(entry);
     switch (taken.kind) {
       case 'absent':
@@ -137,7 +137,7 @@ export class Adopt {
     if (entry.state.at !== 'unconfirmed' && entry.state.at !== 'elsewhere') return again;
     this.#context.apply(entry, { on: 'ask' });
     const sentTick = this.#context.tick();
-    const taken = await this.#take(entry);
+    const taken = await this.#take.run(entry);
     if (taken === undefined) {
       this.#context.apply(entry, { on: 'unreachable', tick: this.#context.tick() });
       return { kind: 'refused', reason: 'store-timeout' };
@@ -148,33 +148,6 @@ export class Adopt {
     if (taken.kind === 'taken') await this.#giveBack(entry, taken.epoch);
     this.#context.apply(entry, { on: 'refused', epoch: undefined });
     return { kind: 'refused', reason: 'put-refused' };
-  }
-
-  /** The store's answer, and whether nobody owned the session since our copy of it; undefined: there was none. */
-  async #take(entry: SessionEntry): Promise<OwnTake | undefined> {
-    const { notes, store, me } = this.#context.options;
-    const done = { bury: false };
-    const taken = await this.#asked('take', async () => {
-      if (await this.#buryNoted(entry)) done.bury = true;
-      return store.take(entry.name, me, entry.ttlMs);
-    });
-    if (taken?.kind !== 'taken') return taken;
-    // What was begun anew after the logout, while the store was down, is newer than the tombstone that came late.
-    const { state } = entry;
-    const isBegunAnew = done.bury && taken.tombstone && state.at === 'asking' && state.since !== undefined;
-    return { ...taken, isOurs: isBegunAnew || isOurs(taken, notes.read(entry.id), me.uid) };
-  }
-
-  /** A logout that the store has not heard of yet is the first thing it hears (rule 26). True: it took it. */
-  async #buryNoted(entry: SessionEntry): Promise<boolean> {
-    const { notes, store, me } = this.#context.options;
-    const note = notes.read(entry.id);
-    if (note?.buried !== true) return false;
-    const result = await store.bury(entry.name, { epoch: note.epoch, uid: me.uid }, entry.ttlMs);
-    if (result.kind === 'stored') this.#context.counters.tombstones++;
-    notes.remove(entry.id);
-    entry.noted = false;
-    return result.kind === 'stored';
   }
 
   async #noRecord(entry: SessionEntry, storeMs: number): Promise<AdoptEnd> {
@@ -316,23 +289,6 @@ export class Adopt {
       await store.release(entry.name, { epoch, uid: me.uid });
     } catch (error) {
       this.#context.storeFailed('release', error);
-    }
-  }
-
-  /** Calls the store until it answers, is down, or the longest hold has passed (then undefined). */
-  async #asked<Result>(doing: string, call: () => Promise<Result>): Promise<Result | undefined> {
-    const { options } = this.#context;
-    const deadlineMs = this.#context.nowMs() + options.timeouts.syncMs;
-    for (;;) {
-      if (!this.#context.storeUp) return undefined;
-      try {
-        return await call();
-      } catch (error) {
-        if (!(error instanceof HoldfastError)) throw error;
-        this.#context.storeFailed(doing, error);
-      }
-      if (this.#context.nowMs() >= deadlineMs) return undefined;
-      await this.#context.pause();
     }
   }
 

@@ -37,6 +37,24 @@ export function isImport(record: TakenRecord): boolean {
 }
 
 /**
+ * Whether our file was begun anew after a logout of ours, all of it while the store was down, and so is newer than the
+ * tombstone that came late: the one of this moment (`hasBuried`), or of a moment before this keeper was killed.
+ * `isServed`: an exchange of this keeper has gone on from the file.
+ */
+export function isBegunAnew(
+  { tombstone, previous }: TakenRecord,
+  ours: {
+    readonly note: Note | undefined;
+    readonly uid: string;
+    readonly hasBuried: boolean;
+    readonly isServed: boolean;
+  },
+): boolean {
+  const isNoted = ours.note?.begunAnew === true;
+  return tombstone && ((ours.hasBuried && ours.isServed) || (isNoted && (ours.hasBuried || previous.uid === ours.uid)));
+}
+
+/**
  * Whether a file wins over the import of its session: an application without a keeper has written it since. Of two
  * copies that no keeper knows, only the time of the last write can tell which one is newer.
  */

@@ -26,11 +26,13 @@ export interface Note {
   readonly confirmedAtMs: number;
   /** A logout that the store has not heard of yet (protocol rule 26): to be stored as a tombstone. */
   readonly buried?: boolean;
+  /** Beside `buried`: the file is there again, and belongs to a session that was begun anew after the logout. */
+  readonly begunAnew?: boolean;
 }
 
 /** Behind ids of the plain shape (every preset's ids have it: no '/', no '.' in front) it still fits NAME_MAX. */
 const suffix = '.note';
-/** Every note has this length, with spaces at its end; two numbers of 16 digits and the rest take 72. */
+/** Every note has this length, with spaces at its end; two numbers of 16 digits and the rest take 90. */
 const noteBytes = 96;
 const uidShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** As in a walk of the session directory. */
@@ -131,10 +133,9 @@ export class Notes {
     }
   }
 
-  #write(id: SessionId, { epoch, confirmedAtMs, buried }: Note, durable: boolean): void {
+  #write(id: SessionId, note: Note, durable: boolean): void {
     const path = this.#path(id);
-    const content = buried === true ? { epoch, confirmedAtMs, buried } : { epoch, confirmedAtMs };
-    const bytes = Buffer.from(JSON.stringify(content).padEnd(noteBytes), 'latin1');
+    const bytes = Buffer.from(JSON.stringify(note).padEnd(noteBytes), 'latin1');
     try {
       const fd = this.#directory.openForWriting(path);
       try {
@@ -167,7 +168,9 @@ function parseNote(text: string | undefined): Note | undefined {
   if (!('epoch' in found) || !('confirmedAtMs' in found)) return undefined;
   const { epoch, confirmedAtMs } = found;
   if (!isTimeOrCount(epoch) || !isTimeOrCount(confirmedAtMs)) return undefined;
-  return 'buried' in found && found.buried === true ? { epoch, confirmedAtMs, buried: true } : { epoch, confirmedAtMs };
+  if (!('buried' in found) || found.buried !== true) return { epoch, confirmedAtMs };
+  const isBegunAnew = 'begunAnew' in found && found.begunAnew === true;
+  return { epoch, confirmedAtMs, buried: true, ...(isBegunAnew ? { begunAnew: true } : {}) };
 }
 
 function isTimeOrCount(value: unknown): value is number {

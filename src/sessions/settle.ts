@@ -186,12 +186,17 @@ export class Settle {
     return leave;
   }
 
-  /** Rule 26: a logout is on the disk before its answer leaves. */
+  /** Rule 26: a logout is on the disk before its answer leaves, and so is what was begun anew after it. */
   #noteBurial(entry: SessionEntry, burial: number | undefined): void {
     const { notes, directory } = this.#context.options;
     const note = notes.read(entry.id);
-    const served = entry.state.at === 'unconfirmed' && note?.buried !== true && !directory.exists(entry.id);
-    const epoch = burial ?? (served ? note?.epoch : undefined);
+    const isUnconfirmed = entry.state.at === 'unconfirmed';
+    if (isUnconfirmed && note?.buried === true) {
+      const begunAnew = directory.exists(entry.id);
+      if (begunAnew !== (note.begunAnew === true)) notes.writeDurably(entry.id, { ...note, begunAnew });
+      return;
+    }
+    const epoch = burial ?? (isUnconfirmed && !directory.exists(entry.id) ? note?.epoch : undefined);
     if (epoch === undefined || (burial !== undefined && epochOf(entry.state) !== burial)) return;
     notes.writeDurably(entry.id, { epoch, confirmedAtMs: note?.confirmedAtMs ?? 0, buried: true });
     entry.noted = true;

@@ -3,6 +3,7 @@
  * steps may come; each stage is one step.
  */
 
+import { isBegunAnew } from '../../src/sessions/adoption-plan.ts';
 import type { TakenRecord } from '../../src/store/contract.ts';
 import { capture, fileOf } from './capturing.ts';
 import { isTurnedAway, owned, takeByForce } from './claiming.ts';
@@ -153,23 +154,24 @@ function begin(scene: Scene, index: number): void {
   owned(scene, index, { epoch: reply.epoch, uid: reply.owner.uid });
 }
 
-/** Adopt.#take with #buryNoted (rule 26). */
+/** Take.run with #buryNoted (rule 26). */
 function callTake(scene: Scene, index: number): (ReturnType<typeof take> & { begunAnew: boolean }) | undefined {
   const pod = scene.world.pods[index]!;
-  let buried = false;
+  let hasBuried = false;
   if (pod.note?.buried === true) {
     const { epoch } = pod.note;
     const reply = callStore(scene, undefined, index, () => bury(scene, index, { epoch, write: pod.absence }));
     if (reply === undefined) return undefined;
-    pod.note = undefined;
-    buried = reply === 'stored';
+    if (pod.note.begunAnew !== true) pod.note = undefined;
+    hasBuried = reply === 'stored';
   }
   const late = { kind: 'take', pod: index } as const;
   const reply = callStore(scene, late, index, () => take(scene, index));
   if (reply === undefined) return undefined;
-  const { state } = pod;
-  const begunAnew =
-    buried && reply.kind === 'taken' && reply.tombstone && state.at === 'asking' && state.since !== undefined;
+  const { state, note } = pod;
+  const isServed = state.at === 'asking' && state.since !== undefined;
+  const uid = podNames[index]!;
+  const begunAnew = reply.kind === 'taken' && isBegunAnew(reply, { note, uid, hasBuried, isServed });
   return { ...reply, begunAnew };
 }
 

@@ -230,8 +230,10 @@ function withoutStore(scene: Scene, request: Request, burial: number | undefined
     refuse(scene, request);
     return;
   }
-  const served = pod.state.at === 'unconfirmed' && pod.note?.buried !== true && pod.file === 0;
-  const epoch = burial ?? (served ? pod.note?.epoch : undefined);
+  const isUnconfirmed = pod.state.at === 'unconfirmed';
+  const isNoted = isUnconfirmed && pod.note?.buried === true;
+  if (isNoted) pod.note = { ...pod.note!, begunAnew: pod.file !== 0 };
+  const epoch = isNoted ? undefined : (burial ?? (isUnconfirmed && pod.file === 0 ? pod.note?.epoch : undefined));
   if (epoch !== undefined && (burial === undefined || epochOf(pod.state) === burial)) {
     pod.note = { epoch, confirmedAtMs: pod.note?.confirmedAtMs ?? 0, buried: true };
     pod.buried = tick(pod);

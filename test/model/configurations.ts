@@ -238,6 +238,13 @@ export const configurations: readonly Configuration[] = [
     faults: { outage: 1 },
   },
   {
+    name: 'logout and login while the store is down, and the keeper dies',
+    short: false,
+    pods: 2,
+    requests: ['logout', 'add', 'read'],
+    faults: { outage: 1, keeperDies: 2 },
+  },
+  {
     name: 'logout, then a lifetime',
     short: true,
     pods: 2,

@@ -57,7 +57,10 @@ function addPod(
   const tick = (value: number): number => ticks.indexOf(value);
   codes.push(flags(pod.gone, pod.cut, pod.draining, pod.plannedRelease, pod.lapsed, pod.unsynced));
   addState(codes, pod.state, { epoch, tick });
-  codes.push(epoch(pod.note?.epoch), flags((pod.note?.confirmedAtMs ?? 0) < 0, pod.note?.buried === true));
+  codes.push(
+    epoch(pod.note?.epoch),
+    flags((pod.note?.confirmedAtMs ?? 0) < 0, pod.note?.buried === true, pod.note?.begunAnew === true),
+  );
   codes.push(epoch(pod.releasing), pod.file, pod.absence, pod.lock + 1, tick(pod.confirmed), tick(pod.buried));
   const { adopting } = pod;
   if (adopting === undefined) codes.push(none);

@@ -206,6 +206,84 @@ test('a session begun anew after a logout, all in one outage, is stored when the
   assert.equal(await q.count(session, { move: 'gone' }), 4);
 });
 
+for (const when of [
+  'before another request',
+  'before it is asked for again',
+  'between the tombstone and the put',
+] as const) {
+  test(`a session begun anew after a logout survives a restart in the same outage: ${when}`, async (t) => {
+    const pods = new Pods(t);
+    const p = await pods.add('p');
+    const session = freshSession();
+    await p.create(session);
+    p.cut();
+    const stay = await p.enter(session);
+    p.unlink(session);
+    assert.deepEqual(await stay.settle(), { kind: 'leave' });
+    assert.equal(await p.count(session), 1);
+    p.restartCut();
+    let last = 1;
+    if (when === 'before another request') {
+      p.health.connectionChanged(false);
+      assert.equal(await p.count(session), ++last);
+    }
+    if (when === 'between the tombstone and the put') {
+      const put = p.line.next('put', 'held');
+      p.line.cut = false;
+      p.health.connectionChanged(true);
+      await put.met;
+      await p.restart();
+    } else {
+      await p.mend();
+      await until('it is stored', async () => (await pods.record(session))?.tombstone === false);
+    }
+    assert.equal(await p.count(session), ++last);
+    p.kill();
+    const q = await pods.add('q');
+    assert.equal(await q.count(session, { move: 'gone' }), last + 1);
+  });
+}
+
+test('a logout after a session begun anew, all in one outage, holds after a restart', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  for (const begin of [true, false]) {
+    const stay = await p.enter(session);
+    p.unlink(session);
+    assert.deepEqual(await stay.settle(), { kind: 'leave' });
+    if (begin) assert.equal(await p.count(session), 1);
+  }
+  p.restartCut();
+  await p.mend();
+  await until('the tombstone is there', async () => (await pods.record(session))?.tombstone === true);
+  assert.equal((await p.look(session)).number, 0);
+});
+
+test('a session begun anew after a logout gives way to what another pod has stored since', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  p.reachable = false;
+  const stay = await p.enter(session);
+  p.unlink(session);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  assert.equal(await p.count(session), 1);
+  // Q knows nothing of all that, goes on with the old session, and there it is logged out too.
+  assert.equal(await q.count(session, { move: 'gone' }), 2);
+  const there = await q.enter(session);
+  q.unlink(session);
+  assert.deepEqual(await there.settle(), { kind: 'leave' });
+  p.restartCut();
+  await p.mend();
+  await until('it is forgotten', () => !p.hasFile(session) && p.notes.read(session) === undefined);
+  assert.equal((await pods.record(session))?.tombstone, true);
+});
+
 test('what comes after a logout that the store would not confirm is no part of it, when the store is back', async (t) => {
   const pods = new Pods(t);
   const p = await pods.add('p', { onStoreDown: 'refuse' });

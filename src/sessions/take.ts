@@ -1,0 +1,74 @@
+/**
+ * The store call that begins an adopt: a logout that only our notes know of comes first (protocol rule 26), then the
+ * take; and whether our local copy is the newest (rule 12).
+ *
+ * Must not know what is done about the answer (adopt.ts).
+ */
+
+import { HoldfastError } from '../base/errors.ts';
+import type { TakeResult } from '../store/contract.ts';
+import { isBegunAnew, isOurs } from './adoption-plan.ts';
+import type { KeeperContext } from './keeper-context.ts';
+import type { SessionEntry } from './session-entry.ts';
+
+type Taken = Extract<TakeResult, { kind: 'taken' }>;
+/** A take's answer; `isOurs`: nobody owned the session since our copy of it. */
+export type OwnTake = Exclude<TakeResult, { kind: 'taken' }> | (Taken & { readonly isOurs: boolean });
+
+export class Take {
+  readonly #context: KeeperContext;
+
+  constructor(context: KeeperContext) {
+    this.#context = context;
+  }
+
+  /** Undefined: the store gave no answer within the longest hold, or is down. */
+  async run(entry: SessionEntry): Promise<OwnTake | undefined> {
+    const { notes, store, me } = this.#context.options;
+    let hasBuried = false;
+    const taken = await this.#asked(async () => {
+      if (await this.#buryNoted(entry)) hasBuried = true;
+      return store.take(entry.name, me, entry.ttlMs);
+    });
+    if (taken?.kind !== 'taken') return taken;
+    const note = notes.read(entry.id);
+    const { state } = entry;
+    const isServed = state.at === 'asking' && state.since !== undefined;
+    return {
+      ...taken,
+      isOurs: isOurs(taken, note, me.uid) || isBegunAnew(taken, { note, uid: me.uid, hasBuried, isServed }),
+    };
+  }
+
+  /** A logout that the store has not heard of yet is the first thing it hears. True: it took it. */
+  async #buryNoted(entry: SessionEntry): Promise<boolean> {
+    const { notes, store, me } = this.#context.options;
+    const note = notes.read(entry.id);
+    if (note?.buried !== true) return false;
+    const result = await store.bury(entry.name, { epoch: note.epoch, uid: me.uid }, entry.ttlMs);
+    if (result.kind === 'stored') this.#context.counters.tombstones++;
+    // A file that was begun anew is known by this note until there is one of its own term.
+    if (note.begunAnew !== true) {
+      notes.remove(entry.id);
+      entry.noted = false;
+    }
+    return result.kind === 'stored';
+  }
+
+  /** Calls the store until it answers, is down, or the longest hold has passed (then undefined). */
+  async #asked<Result>(call: () => Promise<Result>): Promise<Result | undefined> {
+    const { options } = this.#context;
+    const deadlineMs = this.#context.nowMs() + options.timeouts.syncMs;
+    for (;;) {
+      if (!this.#context.storeUp) return undefined;
+      try {
+        return await call();
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) throw error;
+        this.#context.storeFailed('take', error);
+      }
+      if (this.#context.nowMs() >= deadlineMs) return undefined;
+      await this.#context.pause();
+    }
+  }
+}
