@@ -10,7 +10,7 @@
  */
 
 import type { CloseReason } from '../base/close-reasons.ts';
-import type { Pod } from '../pods/pod.ts';
+import { type Pod, shareOf } from '../pods/pod.ts';
 import type { PodSet } from '../pods/pod-set.ts';
 import { leastLoaded } from './least-loaded.ts';
 import type { AffinityOutcome } from './outcome.ts';
@@ -55,6 +55,8 @@ export interface ChoiceInput {
   readonly storeDown: boolean;
   /** `affinity.boundedLoad`, a factor of the average load. */
   readonly boundedLoad: number;
+  /** `health.slowStart`; 0: none. */
+  readonly slowStartMs: number;
   /** [0, 1) */
   readonly random: () => number;
   /** Monotonic. */
@@ -161,9 +163,15 @@ export class PodChoice {
   }
 
   #balanced(): PickStep {
-    const { pods, boundedLoad, random } = this.#input;
+    const { pods, boundedLoad, random, slowStartMs, nowMs } = this.#input;
+    const someWarmUp = nowMs - pods.warmingSinceMs < slowStartMs;
     for (const rank of ranks) {
-      const pod = leastLoaded(pods.pods, { isEligible: (each) => this.#rankOf(each) === rank, boundedLoad, random });
+      const pod = leastLoaded(pods.pods, {
+        isEligible: (each) => this.#rankOf(each) === rank,
+        boundedLoad,
+        random,
+        shareOf: someWarmUp ? (each) => shareOf(each, { slowStartMs, nowMs }) : undefined,
+      });
       if (pod !== undefined) return this.#pick({ pod, reason: 'balance', outcome: 'none', move: undefined });
     }
     return this.#none('no-pod-ready');

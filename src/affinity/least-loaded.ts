@@ -1,7 +1,8 @@
 /**
  * Where an exchange without a session goes: power of two choices on requests in flight, with bounded load
  * (rules 27). Two pods are drawn, the less busy one is taken; if even that one has more than its bounded share,
- * the least busy of all is.
+ * the least busy of all is. A pod that warms up has a smaller share: it is drawn more rarely, each exchange in flight
+ * counts for more there, and its bound is lower.
  *
  * Must not know sessions.
  */
@@ -17,9 +18,12 @@ export function leastLoaded(
     readonly boundedLoad: number;
     /** [0, 1) */
     readonly random: () => number;
+    /** A pod's part of a usual share, (0, 1]; undefined: all are alike, which is decided faster. */
+    readonly shareOf?: ((pod: Pod) => number) | undefined;
   },
 ): Pod | undefined {
-  const { isEligible, boundedLoad, random } = options;
+  const { isEligible, boundedLoad, random, shareOf } = options;
+  if (shareOf !== undefined) return leastLoadedByShare(pods, { ...options, shareOf });
   let count = 0;
   let total = 0;
   for (const pod of pods) {
@@ -47,4 +51,55 @@ export function leastLoaded(
   const drawn = one !== undefined && other !== undefined && other.load.inFlight < one.load.inFlight ? other : one;
   const share = Math.ceil(boundedLoad * ((total + 1) / count));
   return drawn !== undefined && drawn.load.inFlight < share ? drawn : least;
+}
+
+interface Weighed {
+  readonly pod: Pod;
+  readonly share: number;
+  /** Exchanges in flight as if its share were a whole one. */
+  readonly busy: number;
+}
+
+/** The same where some pods have smaller shares. Only while some pod warms up, so it may cost a list. */
+function leastLoadedByShare(
+  pods: readonly Pod[],
+  options: {
+    readonly isEligible: (pod: Pod) => boolean;
+    readonly boundedLoad: number;
+    readonly random: () => number;
+    readonly shareOf: (pod: Pod) => number;
+  },
+): Pod | undefined {
+  const { isEligible, boundedLoad, random, shareOf } = options;
+  const all: Weighed[] = [];
+  let shares = 0;
+  let total = 0;
+  for (const pod of pods) {
+    if (!isEligible(pod)) continue;
+    const share = shareOf(pod);
+    shares += share;
+    total += pod.load.inFlight;
+    all.push({ pod, share, busy: pod.load.inFlight / share });
+  }
+  const one = drawn(all, random() * shares, undefined);
+  if (one === undefined) return undefined;
+  const other = drawn(all, random() * (shares - one.share), one) ?? one;
+  const taken = other.busy < one.busy ? other : one;
+  const bound = Math.ceil((boundedLoad * (total + 1) * taken.share) / shares);
+  if (taken.pod.load.inFlight < bound) return taken.pod;
+  return all.reduce((least, each) => (each.busy < least.busy ? each : least)).pod;
+}
+
+/** The entry at this point of all shares laid end to end, `but` left out; undefined: there is none. */
+function drawn(all: readonly Weighed[], point: number, but: Weighed | undefined): Weighed | undefined {
+  let left = point;
+  let last: Weighed | undefined;
+  for (const each of all) {
+    if (each === but) continue;
+    last = each;
+    left -= each.share;
+    if (left < 0) return each;
+  }
+  // Sums of fractions may miss the end by a hair.
+  return last;
 }

@@ -7,18 +7,16 @@
 import type { PinTable, TableEntry } from '../affinity/pin-table.ts';
 import type { SessionId } from '../affinity/session-codec.ts';
 import type { SessionView, Window } from '../admin/window.ts';
-import { formatAddress } from '../base/address.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { GatewayRole } from '../proxy/gateway-role.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { StoreRecord } from '../store/contract.ts';
 import type { OpenedStore } from '../store/open-store.ts';
-import type { PodWatch } from '../upstream/pod-watch.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
+import { countPods, podViews, type PodViewParts } from './pod-views.ts';
 
-export interface GatewayWindowParts {
+export interface GatewayWindowParts extends PodViewParts {
   readonly role: GatewayRole;
-  readonly watch: PodWatch;
   readonly table: PinTable;
   readonly proxy: Proxy;
   readonly pool: UpstreamPool;
@@ -33,7 +31,7 @@ export interface GatewayWindowParts {
 }
 
 export function gatewayWindow(parts: GatewayWindowParts): Window {
-  const { role, watch, table, proxy, opened, isStarted, readSession } = parts;
+  const { role, table, proxy, opened, isStarted, readSession } = parts;
   return {
     title: 'gateway',
     started: () =>
@@ -49,15 +47,7 @@ export function gatewayWindow(parts: GatewayWindowParts): Window {
       const isStoreAway = opened !== undefined && opened.health.state !== 'up';
       return { ok: true, reason: isStoreAway ? 'degraded: the store is down' : 'ready' };
     },
-    pods: () =>
-      [...watch.set.pods, ...watch.set.gone].map((pod) => ({
-        name: pod.name,
-        state: pod.state,
-        why: pod.why,
-        inFlight: pod.load.inFlight,
-        uid: pod.uid,
-        address: formatAddress(pod.address),
-      })),
+    pods: () => podViews(parts),
     async session(given) {
       const session = readSession(given);
       if (session === undefined) return undefined;
@@ -97,20 +87,10 @@ function whereIs(
 }
 
 /** The sizes of what the gateway holds, for /metrics. */
-export function countGateway(metrics: Metrics, { watch, table, pool, proxy }: GatewayWindowParts): void {
+export function countGateway(metrics: Metrics, parts: GatewayWindowParts): void {
+  const { table, pool, proxy } = parts;
   // Workers look at the pods each by itself: while they differ, the page shows fractions.
-  metrics.gauge({ name: 'pods', help: 'Pods by state.', labels: ['state'], merge: 'average' }, () => {
-    const { ready, draining, unhealthy, gone } = watch.set;
-    return [
-      [['ready'], ready.length],
-      [['draining'], draining.length],
-      [['unhealthy'], unhealthy.length],
-      [['gone'], gone.length],
-    ];
-  });
-  metrics.gauge({ name: 'pod_exchanges', help: 'Exchanges in flight at each pod.', labels: ['pod'] }, () =>
-    watch.set.pods.map((pod) => [[pod.name], pod.load.inFlight]),
-  );
+  countPods(metrics, parts);
   metrics.gauge({ name: 'pin_table_sessions', help: 'Sessions in the pin table.' }, () => table.size);
   metrics.gauge({ name: 'client_connections', help: 'Open client connections.' }, () => proxy.connections);
   metrics.gauge({ name: 'exchanges', help: 'Exchanges in flight.' }, () => proxy.inFlight);

@@ -77,6 +77,7 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     digestOf,
     perSession: new PerSessionLimit(limits.perSession),
     boundedLoad: affinity.boundedLoad,
+    slowStartMs: config.health.slowStartMs,
     strict: affinity.strict,
     timeouts,
     clock,
@@ -92,7 +93,21 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   let addresses: readonly Address[] = [];
   const isStarted = (): boolean => addresses.length > 0;
   const wrongKeys = (): string | undefined => own?.keys.problem ?? watch.wrongKeys;
-  const windowParts = { role, watch, table, proxy, pool, opened, isStarted, readSession, digestOf, wrongKeys };
+  const { slowStartMs } = config.health;
+  const windowParts = {
+    clock,
+    slowStartMs,
+    role,
+    watch,
+    table,
+    proxy,
+    pool,
+    opened,
+    isStarted,
+    readSession,
+    digestOf,
+    wrongKeys,
+  };
   countGateway(metrics, windowParts);
 
   function kill(): void {

@@ -84,6 +84,8 @@ export interface GatewayConfig extends CommonConfig {
     readonly fails: number;
     readonly passes: number;
     readonly path: string | undefined;
+    /** 0: none. */
+    readonly slowStartMs: number;
   };
 }
 

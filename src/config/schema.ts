@@ -178,6 +178,11 @@ const gateway = {
       interval: duration({ minMs: 100 }).prefault('2s').describe('Between two probes of a pod.'),
       fails: count({ min: 1, max: 100 }).prefault(2).describe('Failed probes until a pod counts as unhealthy.'),
       passes: count({ min: 1, max: 100 }).prefault(1).describe('Passed probes until it counts as ready again.'),
+      slowStart: duration({ minMs: 0, maxMs: 3_600_000 })
+        .prefault('10s')
+        .describe(
+          'A pod that is new, or was unhealthy, gets requests without a session at a share that rises over this time. 0: at once.',
+        ),
       path: text(/^\/[\x21-\x7e]{0,1023}$/, 'a path that begins with /')
         .optional()
         .describe(

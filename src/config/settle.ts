@@ -122,7 +122,7 @@ function settleGateway(keys: Keys, report: Report): GatewayConfig | undefined {
   if (keys.affinity.pin === 'cookie' && pinKeys === undefined && !sidecars) {
     report('affinity.pinKey', 'is needed to sign the pin cookie, or store.key, from which it is derived');
   }
-  const { interval: intervalMs, fails, passes, path } = keys.health;
+  const { interval: intervalMs, fails, passes, path, slowStart: slowStartMs } = keys.health;
   if (listen === undefined || session === undefined || store === undefined) return undefined;
   return {
     role: 'gateway',
@@ -132,7 +132,7 @@ function settleGateway(keys: Keys, report: Report): GatewayConfig | undefined {
     store,
     pods: { static: pods, sidecars },
     affinity: { ...keys.affinity, pinKeys, cookie: keys.affinity.cookie },
-    health: { intervalMs, fails, passes, path },
+    health: { intervalMs, fails, passes, path, slowStartMs },
   };
 }
 

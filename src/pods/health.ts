@@ -6,6 +6,10 @@
  * doubles from one ejection to the next. After it the pod is tried again; one more refusal ejects it for longer, a
  * connection or a passed probe forgets everything.
  *
+ * Only what no client can cause counts: connections that were refused or not made in time. A connection that ends
+ * under a request does not, nor does any status: one request that kills the worker which serves it, sent to each pod
+ * in turn, would eject them all (rules 3). A process that is really gone refuses the next connection.
+ *
  * Must not know how pods are asked, nor what sessions they have.
  */
 
@@ -85,7 +89,9 @@ export function afterEvent(
 export function verdictOf(health: PodHealth, nowMs: number): HealthVerdict {
   if (health.drainingWhy !== undefined) return { state: 'draining', why: health.drainingWhy };
   if (health.probes === 'failing') return { state: 'unhealthy', why: `probe failed: ${health.probeWhy}` };
-  if (health.ejectedUntilMs > nowMs) return { state: 'unhealthy', why: 'refused connections' };
+  if (health.ejectedUntilMs > nowMs) {
+    return { state: 'unhealthy', why: `${health.refusals} connections were refused or not made in time` };
+  }
   if (health.ejections > 0) return { state: 'ready', why: 'tried again after it refused connections' };
   return { state: 'ready', why: 'healthy' };
 }

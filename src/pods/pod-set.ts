@@ -31,6 +31,8 @@ export interface PodSet {
   readonly unhealthy: readonly Pod[];
   /** More than half look unhealthy: perhaps it is us who can't see (rules 31). */
   readonly panic: boolean;
+  /** When the last of the ready pods began to warm up, monotonic; -Infinity: none does. */
+  readonly warmingSinceMs: number;
   /** The newest first. */
   readonly gone: readonly Pod[];
   readonly byName: ReadonlyMap<string, Pod>;
@@ -66,24 +68,33 @@ export function withPods(set: PodSet, list: readonly ListedPod[]): PodSet {
   return build(pods, [...left, ...set.gone], set.digestsOf);
 }
 
-/** The set after a pod told its uid. Another one than before: another pod, ready, with no load yet. */
-export function withUid(set: PodSet, name: string, uid: string): PodSet {
+/**
+ * The set after a pod told its uid. Another one than before: another pod, ready since `nowMs` and cold, with no load yet.
+ */
+export function withUid(set: PodSet, name: string, uid: string, nowMs: number): PodSet {
   const known = set.byName.get(name);
   if (known === undefined || known.uid === uid) return set;
   if (known.uid === '') return replaced(set, known, { ...known, uid });
   const others = set.pods.filter((pod) => pod !== known);
-  return build([...others, newPod(name, uid, known.address)], [asGone(known), ...set.gone], set.digestsOf);
+  const other: Pod = { ...newPod(name, uid, known.address), sinceMs: nowMs, warmingSinceMs: nowMs };
+  return build([...others, other], [asGone(known), ...set.gone], set.digestsOf);
 }
 
-/** The set after a pod's state changed; the same set where it did not. */
+/**
+ * The set after a pod's state changed, at `nowMs`; the same set where it did not. `warm`: a pod that was unhealthy and is
+ * ready now needs no slow start.
+ */
 export function withState(
   set: PodSet,
   name: string,
   { state, why }: { readonly state: Exclude<PodState, 'gone'>; readonly why: string },
+  { nowMs, warm }: { readonly nowMs: number; readonly warm: boolean },
 ): PodSet {
   const known = set.byName.get(name);
   if (known === undefined || (known.state === state && known.why === why)) return set;
-  return replaced(set, known, { ...known, state, why });
+  if (known.state === state) return replaced(set, known, { ...known, why });
+  const warmingSinceMs = known.state === 'unhealthy' && state === 'ready' && !warm ? nowMs : undefined;
+  return replaced(set, known, { ...known, state, why, sinceMs: nowMs, warmingSinceMs });
 }
 
 function build(pods: readonly Pod[], gone: readonly Pod[], digestsOf: PodDigests): PodSet {
@@ -94,13 +105,15 @@ function build(pods: readonly Pod[], gone: readonly Pod[], digestsOf: PodDigests
   for (const pod of [...remembered, ...sorted]) {
     for (const digest of digestsOf(pod.name, pod.uid)) byDigest.set(digest, pod);
   }
+  const ready = sorted.filter((pod) => pod.state === 'ready');
   const unhealthy = sorted.filter((pod) => pod.state === 'unhealthy');
   return {
     pods: sorted,
-    ready: sorted.filter((pod) => pod.state === 'ready'),
+    ready,
     draining: sorted.filter((pod) => pod.state === 'draining'),
     unhealthy,
     panic: unhealthy.length * 2 > sorted.length,
+    warmingSinceMs: ready.reduce((last, pod) => Math.max(last, pod.warmingSinceMs ?? -Infinity), -Infinity),
     gone: remembered,
     byName: new Map(sorted.map((pod) => [pod.name, pod])),
     byDigest,
@@ -117,7 +130,16 @@ function replaced(set: PodSet, old: Pod, by: Pod): PodSet {
 }
 
 function newPod(name: string, uid: string, address: Address): Pod {
-  return { name, uid, address, state: 'ready', why: 'listed', load: { inFlight: 0 } };
+  return {
+    name,
+    uid,
+    address,
+    state: 'ready',
+    why: 'listed',
+    sinceMs: 0,
+    warmingSinceMs: undefined,
+    load: { inFlight: 0 },
+  };
 }
 
 function renewed(pod: Pod, { address, uid, terminating = false }: ListedPod): Pod {

@@ -24,5 +24,25 @@ export interface Pod {
   readonly state: PodState;
   /** Why it is in this state, in words for /pods. */
   readonly why: string;
+  /** Monotonic; since when it is in this state. */
+  readonly sinceMs: number;
+  /** Monotonic; when it came into service while others served already. Undefined: it was there before, or is not ready. */
+  readonly warmingSinceMs: number | undefined;
   readonly load: PodLoad;
+}
+
+/** What a pod that has just become ready gets: its caches are cold, and something had made it unhealthy. */
+const shareAtFirst = 0.1;
+
+/**
+ * The part of a usual share of exchanges without a session that a ready pod gets, (0, 1]: it rises in a straight line
+ * from a tenth over `slowStartMs`. Only time counts, so that all gateways see much the same.
+ */
+export function shareOf(
+  pod: Pod,
+  { slowStartMs, nowMs }: { readonly slowStartMs: number; readonly nowMs: number },
+): number {
+  if (pod.warmingSinceMs === undefined || slowStartMs === 0) return 1;
+  const part = (nowMs - pod.warmingSinceMs) / slowStartMs;
+  return part >= 1 ? 1 : Math.max(shareAtFirst, part);
 }

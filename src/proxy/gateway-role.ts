@@ -49,6 +49,7 @@ export interface GatewayRoleOptions {
   readonly digestOf: (session: SessionId) => string;
   readonly perSession: PerSessionLimit;
   readonly boundedLoad: number;
+  readonly slowStartMs: number;
   readonly strict: boolean;
   readonly timeouts: Timeouts;
   readonly clock: Clock;
@@ -168,7 +169,7 @@ class GatewayPlan implements Plan {
   }
 
   #first(entry: TableEntry | undefined, owner: TableEntry | undefined): Step {
-    const { watch, strict, signer, boundedLoad, random, clock } = this.#options;
+    const { watch, strict, signer, boundedLoad, slowStartMs, random, clock } = this.#options;
     const input: ChoiceInput = {
       session: this.#session,
       pin: this.#pin,
@@ -179,6 +180,7 @@ class GatewayPlan implements Plan {
       sidecars: signer !== undefined,
       storeDown: watch.storeDown,
       boundedLoad,
+      slowStartMs,
       random,
       nowMs: clock.monotonicMs(),
     };

@@ -43,6 +43,8 @@ export interface PodWatchOptions {
   readonly log: Log;
 }
 
+/** Probes under way at once: a thousand pods are not asked in one tick, and black holes do not keep the others waiting long. */
+const probesMax = 256;
 /** How soon a pod is asked again whose answers don't come from the one it was known as; no sooner a second time. */
 const relearnMs = 200;
 
@@ -51,19 +53,25 @@ export class PodWatch {
   readonly #health = new Map<string, PodHealth>();
   readonly #hellos = new Map<string, Hello>();
   readonly #probing = new Set<string>();
+  /** Due, and waiting until fewer are asked. */
+  readonly #waiting = new Set<string>();
   readonly #relearning = new Set<string>();
   readonly #timers = new Map<string, Timer>();
   readonly #asked = new Set<string>();
   /** Pods whose sidecars have other keys than ours, and how they differ. */
   readonly #wrongKeys = new Map<string, string>();
   #set: PodSet;
+  #ejections = 0;
+  #panicTold = false;
   #stopped = false;
 
   constructor(options: PodWatchOptions) {
     this.#options = options;
     this.#set = withPods(emptyPodSet(options.digestsOf), options.pods);
     if (options.hello === undefined) return;
-    for (const { name } of options.pods) this.#set = withState(this.#set, name, unidentified('it was not asked yet'));
+    const at = { nowMs: options.clock.monotonicMs(), warm: true };
+    for (const { name } of options.pods)
+      this.#set = withState(this.#set, name, unidentified('it was not asked yet'), at);
   }
 
   get set(): PodSet {
@@ -89,15 +97,34 @@ export class PodWatch {
     return `${first[0]}${others}: ${first[1]}`;
   }
 
-  /** Begins to probe; resolves when each pod was asked once. Each takes at most the probe's timeout. */
+  /** What is known of a pod's health beyond its state; undefined: nothing was heard yet. */
+  healthOf(name: string): PodHealth | undefined {
+    return this.#health.get(name);
+  }
+
+  /** Ejections since the start, of all pods. */
+  get ejections(): number {
+    return this.#ejections;
+  }
+
+  /**
+   * Begins to probe; resolves when each pod was asked once. The second round is spread over one interval, and so are
+   * all that follow.
+   */
   async start(): Promise<void> {
-    await Promise.all(this.#set.pods.map((pod) => this.#round(pod.name)));
+    const { pods } = this.#set;
+    const turns = pods.entries();
+    const askInTurn = async (): Promise<void> => {
+      for (const [index, { name }] of turns) await this.#round(name, (index + 1) / pods.length);
+    };
+    await Promise.all(Array.from({ length: Math.min(probesMax, pods.length) }, askInTurn));
   }
 
   stop(): void {
     this.#stopped = true;
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
+    this.#waiting.clear();
   }
 
   /** A connection to the pod was refused or not made in time. */
@@ -128,26 +155,44 @@ export class PodWatch {
     this.#next(pod.name, relearnMs);
   }
 
-  async #round(name: string): Promise<void> {
+  /** Asks a pod. `part`: of the interval, until it is asked again. Never rejects. */
+  async #round(name: string, part = 1): Promise<void> {
     const pod = this.#set.byName.get(name);
     if (pod === undefined || this.#stopped || this.#probing.has(name)) return;
+    if (this.#probing.size >= probesMax) {
+      this.#waiting.add(name);
+      return;
+    }
     this.#relearning.delete(name);
     this.#probing.add(name);
     const { hello, path, timeoutMs, intervalMs } = this.#options;
     const result = await probe(pod.address, { timeoutMs, signer: hello, path });
     this.#probing.delete(name);
     if (this.#isStopped()) return;
+    // One that answers the first time it is asked has served before we came.
+    const warm = !this.#asked.has(name);
     this.#asked.add(name);
     this.#compareKeys(name, result);
     if (result.kind === 'failed') {
       this.#hellos.delete(name);
       this.#hear(name, { kind: 'probe-failed', why: result.why });
     } else {
-      this.#passed(pod, result.hello);
+      this.#passed(pod, result.hello, warm);
     }
     // Until it has said who it is nothing can be signed for it, so it gets no session: it is asked often.
     const isUnknown = hello !== undefined && this.#set.byName.get(name)?.uid === '';
-    this.#next(name, isUnknown ? Math.min(relearnMs, intervalMs) : intervalMs);
+    const askedAgainMs = isUnknown ? Math.min(relearnMs, intervalMs) : intervalMs * part;
+    this.#next(name, Math.min(askedAgainMs, this.#ejectedForMs(name)));
+    const [next] = this.#waiting;
+    if (next === undefined) return;
+    this.#waiting.delete(next);
+    void this.#round(next);
+  }
+
+  /** How long the pod's ejection lasts from now on; Infinity: it is not ejected. An ejection ends by itself. */
+  #ejectedForMs(name: string): number {
+    const leftMs = (this.#health.get(name)?.ejectedUntilMs ?? 0) - this.#options.clock.monotonicMs();
+    return leftMs > 0 ? leftMs + 1 : Infinity;
   }
 
   /** Said once for each pod, and again after its keys were right. */
@@ -160,39 +205,59 @@ export class PodWatch {
     }
   }
 
-  #passed(pod: Pod, hello: Hello | undefined): void {
+  #passed(pod: Pod, hello: Hello | undefined, warm: boolean): void {
     const { name } = pod;
     if (hello !== undefined) {
       this.#hellos.set(name, hello);
       if (hello.uid !== pod.uid) {
         // Another pod under the same name starts with a clean record.
         if (pod.uid !== '') this.#health.delete(name);
-        this.#set = withUid(this.#set, name, hello.uid);
+        this.#set = withUid(this.#set, name, hello.uid, this.#options.clock.monotonicMs());
       }
       this.#hear(
         name,
         hello.draining ? { kind: 'draining', why: 'its sidecar is draining' } : { kind: 'not-draining' },
+        warm,
       );
     }
     const current = this.#set.byName.get(name);
     if (current !== undefined) delete current.load.refusedAtMs;
-    this.#hear(name, { kind: 'probe-passed' });
+    this.#hear(name, { kind: 'probe-passed' }, warm);
   }
 
-  #hear(name: string, event: HealthEvent): void {
-    const { clock, rules, log } = this.#options;
+  #hear(name: string, event: HealthEvent, warm = false): void {
+    const { clock, rules } = this.#options;
     const nowMs = clock.monotonicMs();
-    const health = afterEvent(this.#health.get(name) ?? newHealth, event, { rules, nowMs });
+    const before = this.#health.get(name) ?? newHealth;
+    const health = afterEvent(before, event, { rules, nowMs });
     this.#health.set(name, health);
-    const pod = this.#set.byName.get(name);
-    const before = pod?.state;
+    if (health.ejections > before.ejections) this.#ejections++;
+    this.#show(name, health, warm);
+    // An ejection ends by itself: the pod is asked at that moment, not an interval later.
+    if (event.kind === 'refused' && health.ejectedUntilMs > nowMs) this.#next(name, this.#ejectedForMs(name));
+  }
+
+  /** Puts what follows from a pod's health into the set, and tells of each change once. */
+  #show(name: string, health: PodHealth, warm = false): void {
+    const { clock, log } = this.#options;
+    const before = this.#set;
+    const pod = before.byName.get(name);
     const verdict = this.#verdict(pod, health);
-    this.#set = withState(this.#set, name, verdict);
-    if (before !== undefined && before !== verdict.state) {
+    this.#set = withState(before, name, verdict, { nowMs: clock.monotonicMs(), warm });
+    if (pod !== undefined && pod.state !== verdict.state) {
       log.info({ pod: name, state: verdict.state, why: verdict.why }, 'a pod changed its state');
     }
-    // An ejection ends by itself: the pod is asked at that moment, not an interval later.
-    if (event.kind === 'refused' && health.ejectedUntilMs > nowMs) this.#next(name, health.ejectedUntilMs - nowMs + 1);
+    this.#tellPanic();
+  }
+
+  /** Only once every pod was asked: before that all sidecars are unhealthy for want of a name. */
+  #tellPanic(): void {
+    const { panic, unhealthy, pods } = this.#set;
+    if (!this.complete || panic === this.#panicTold) return;
+    this.#panicTold = panic;
+    const facts = { unhealthy: unhealthy.length, pods: pods.length };
+    if (panic) this.#options.log.warn(facts, 'more than half of the pods look unhealthy: they are used too, last');
+    else this.#options.log.info(facts, 'less than half of the pods look unhealthy again');
   }
 
   #verdict(pod: Pod | undefined, health: PodHealth): HealthVerdict {
@@ -205,9 +270,7 @@ export class PodWatch {
     this.#timers.get(name)?.cancel();
     const timer = this.#options.clock.after(afterMs, () => {
       const health = this.#health.get(name);
-      if (health !== undefined) {
-        this.#set = withState(this.#set, name, this.#verdict(this.#set.byName.get(name), health));
-      }
+      if (health !== undefined) this.#show(name, health);
       void this.#round(name);
     });
     this.#timers.set(name, timer);

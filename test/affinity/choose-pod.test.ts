@@ -28,7 +28,8 @@ function podsWith(states: States = {}, listed: readonly string[] = names): PodSe
     emptyPodSet((name, uid) => [`${name}/${uid}`]),
     listed.map((name) => ({ name, uid: `uid-${name}`, address: { host: '127.0.0.1', port: 80 } })),
   );
-  for (const [name, state] of Object.entries(states)) set = withState(set, name, { state, why: 'test' });
+  for (const [name, state] of Object.entries(states))
+    set = withState(set, name, { state, why: 'test' }, { nowMs: 0, warm: true });
   return set;
 }
 
@@ -51,6 +52,7 @@ function choice(over: Partial<ChoiceInput> = {}): PodChoice {
     sidecars: true,
     storeDown: false,
     boundedLoad: 1.25,
+    slowStartMs: 10_000,
     random: () => 0,
     nowMs: 100_000,
     ...over,
@@ -321,4 +323,31 @@ test('the sidecar’s word on the outcome wins where it knows better', () => {
   assert.equal(after('hit'), 'hit');
   assert.equal(after('none', undefined, true), 'new');
   assert.equal(after('none', 'none'), 'none');
+});
+
+test('slow start is for exchanges without a session: pinned and hashed ones go where they belong', () => {
+  const cold = (name: string): PodSet => {
+    const down = withState(podsWith(), name, { state: 'unhealthy', why: '' }, { nowMs: 0, warm: false });
+    return withState(down, name, { state: 'ready', why: '' }, { nowMs: 100_000, warm: false });
+  };
+  assert.equal(story({ pods: cold(home), pin: pinOf(home) })[0], `${home} pin hit -`);
+  assert.equal(story({ pods: cold(order[0]!) })[0], `${order[0]} hash expired -`);
+
+  const share = (afterMs: number): number => {
+    let draws = 0;
+    let cold0 = 0;
+    // Each draw once, evenly.
+    for (; draws < 1000; draws++) {
+      const random = ((at) => () => (at++ === 0 ? (draws + 0.5) / 1000 : 0.5))(0);
+      const pods = cold('a');
+      const step = choice({ session: undefined, pods, random, nowMs: 100_000 + afterMs }).next();
+      if (step.kind === 'pick' && step.pick.pod.name === 'a') cold0++;
+    }
+    return cold0 / draws;
+  };
+  const shares = [0, 2500, 5000, 10_000].map(share);
+  const expected = [0.1 / 3.1, 0.25 / 3.25, 0.5 / 3.5, 0.25];
+  shares.forEach((got, index) =>
+    assert.ok(Math.abs(got - expected[index]!) < 0.002, `${got} is not ${expected[index]}`),
+  );
 });

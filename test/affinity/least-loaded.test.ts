@@ -3,6 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { leastLoaded } from '../../src/affinity/least-loaded.ts';
 import type { Pod } from '../../src/pods/pod.ts';
+import { seeded } from '../support/seeded.ts';
 
 function podsWith(...loads: number[]): Pod[] {
   return loads.map((inFlight, index) => ({
@@ -11,6 +12,8 @@ function podsWith(...loads: number[]): Pod[] {
     address: { host: '127.0.0.1', port: 80 },
     state: 'ready',
     why: '',
+    sinceMs: 0,
+    warmingSinceMs: undefined,
     load: { inFlight },
   }));
 }
@@ -81,4 +84,33 @@ test('only eligible pods are taken, and none where none is', () => {
   assert.equal(leastLoaded(pods, { isEligible, boundedLoad: 1.25, random: drawing(0.9) })?.name, 'pod-1');
   assert.equal(leastLoaded(pods, { isEligible: () => false, boundedLoad: 1.25, random: drawing(0) }), undefined);
   assert.equal(leastLoaded([], { isEligible: all, boundedLoad: 1.25, random: drawing(0) }), undefined);
+});
+
+test('a pod with a tenth of a share gets a tenth of what the others get, idle or busy', () => {
+  const random = seeded(7);
+  const shareOf = (pod: Pod): number => (pod.name === 'pod-2' ? 0.1 : 1);
+  for (const held of [0, 30]) {
+    const pods = podsWith(held, held, 0);
+    const counts = new Map<string, number>();
+    for (let times = 0; times < 2100; times++) {
+      const pod = leastLoaded(pods, { isEligible: all, boundedLoad: 1.25, random, shareOf })!;
+      counts.set(pod.name, (counts.get(pod.name) ?? 0) + 1);
+      // Busy: none ends, so that what each holds is what it got.
+      if (held > 0) pod.load.inFlight++;
+    }
+    const cold = counts.get('pod-2') ?? 0;
+    assert.ok(cold >= 60 && cold <= 140, `${cold} of 2100, expected 100`);
+  }
+});
+
+test('with shares too somebody is found whenever one is eligible, and nobody else', () => {
+  const shareOf = (): number => 0.3;
+  for (const draw of [0, 0.5, 1 - Number.EPSILON / 2]) {
+    const pods = podsWith(9, 1, 0);
+    const only = (pod: Pod): boolean => pod.name === 'pod-1';
+    const options = { boundedLoad: 1.25, random: () => draw, shareOf };
+    assert.equal(leastLoaded(pods, { ...options, isEligible: only })?.name, 'pod-1');
+    assert.equal(leastLoaded(pods, { ...options, isEligible: () => false }), undefined);
+    assert.notEqual(leastLoaded(pods, { ...options, isEligible: all }), undefined);
+  }
 });

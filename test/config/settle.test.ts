@@ -43,7 +43,7 @@ test("the contract's values are the defaults", () => {
   assert.equal(read.pods.sidecars, true);
   assert.equal(read.session.cookie, 'PHPSESSID');
   assert.equal(read.session.lifetimeMs, 7_200_000);
-  assert.deepEqual(read.health, { intervalMs: 2000, fails: 2, passes: 1, path: undefined });
+  assert.deepEqual(read.health, { intervalMs: 2000, fails: 2, passes: 1, path: undefined, slowStartMs: 10_000 });
 });
 
 test("a sidecar's defaults: its own socket, notes in the session directory, probes of the kubelet ignored", () => {

@@ -5,6 +5,8 @@ import { emptyPodSet, withPods, withState, withUid, type ListedPod, type PodSet 
 const address = { host: '10.1.0.4', port: 8080 };
 const empty = emptyPodSet((name, uid) => [`1:${name}/${uid}`, `2:${name}/${uid}`]);
 
+const at = { nowMs: 5, warm: false };
+
 function listed(name: string, over: Partial<ListedPod> = {}): ListedPod {
   return { name, address, ...over };
 }
@@ -24,17 +26,17 @@ test('listed pods are ready, sorted by name, and found by name and by each diges
 
 test('a set never changes; a change makes a new one', () => {
   const before = withPods(empty, [listed('a')]);
-  const after = withState(before, 'a', { state: 'unhealthy', why: 'test' });
+  const after = withState(before, 'a', { state: 'unhealthy', why: 'test' }, at);
   assert.deepEqual(states(before), ['a  ready']);
   assert.deepEqual(states(after), ['a  unhealthy']);
-  assert.equal(withState(after, 'a', { state: 'unhealthy', why: 'test' }), after);
-  assert.equal(withState(after, 'nobody', { state: 'ready', why: '' }), after);
+  assert.equal(withState(after, 'a', { state: 'unhealthy', why: 'test' }, at), after);
+  assert.equal(withState(after, 'nobody', { state: 'ready', why: '' }, at), after);
 });
 
 test('a pod that is listed again keeps load, state and learned uid, and takes the new address', () => {
-  let set = withUid(withPods(empty, [listed('a')]), 'a', 'uid-1');
+  let set = withUid(withPods(empty, [listed('a')]), 'a', 'uid-1', 5);
   set.byName.get('a')!.load.inFlight = 7;
-  set = withState(set, 'a', { state: 'unhealthy', why: 'probe' });
+  set = withState(set, 'a', { state: 'unhealthy', why: 'probe' }, at);
   const moved = { host: '10.1.0.9', port: 8080 };
   const pod = withPods(set, [listed('a', { address: moved }), listed('b')]).byName.get('a');
   assert.deepEqual(pod, {
@@ -43,6 +45,8 @@ test('a pod that is listed again keeps load, state and learned uid, and takes th
     address: moved,
     state: 'unhealthy',
     why: 'probe',
+    sinceMs: 5,
+    warmingSinceMs: undefined,
     load: { inFlight: 7 },
   });
 });
@@ -76,7 +80,7 @@ test('a pod that comes back under its uid is no longer gone', () => {
 test('the same name with another uid is another pod, from the source or by its own word', () => {
   const first = withPods(empty, [listed('a', { uid: '1' })]);
   first.byName.get('a')!.load.inFlight = 5;
-  for (const set of [withPods(first, [listed('a', { uid: '2' })]), withUid(first, 'a', '2')]) {
+  for (const set of [withPods(first, [listed('a', { uid: '2' })]), withUid(first, 'a', '2', 5)]) {
     assert.deepEqual(states(set), ['a 2 ready']);
     assert.equal(set.byName.get('a')?.load.inFlight, 0);
     assert.equal(set.byDigest.get('1:a/1')?.state, 'gone');
@@ -86,17 +90,17 @@ test('the same name with another uid is another pod, from the source or by its o
 test('a uid that is learned makes no other pod of it', () => {
   const first = withPods(empty, [listed('a')]);
   first.byName.get('a')!.load.inFlight = 5;
-  const set = withUid(first, 'a', '1');
+  const set = withUid(first, 'a', '1', 5);
   assert.equal(set.byName.get('a')?.load.inFlight, 5);
   assert.deepEqual(set.gone, []);
-  assert.equal(withUid(set, 'a', '1'), set);
-  assert.equal(withUid(set, 'nobody', '1'), set);
+  assert.equal(withUid(set, 'a', '1', 5), set);
+  assert.equal(withUid(set, 'nobody', '1', 5), set);
 });
 
 test('more than half unhealthy is a panic, half is not', () => {
   const three = withPods(empty, [listed('a'), listed('b'), listed('c'), listed('d')]);
   const ill = (...names: string[]) =>
-    names.reduce((set, name) => withState(set, name, { state: 'unhealthy', why: '' }), three);
+    names.reduce((set, name) => withState(set, name, { state: 'unhealthy', why: '' }, at), three);
   assert.equal(ill('a', 'b').panic, false);
   assert.equal(ill('a', 'b', 'c').panic, true);
   assert.deepEqual(
@@ -112,4 +116,22 @@ test('pods that are gone are remembered up to a bound, the newest first', () => 
   assert.equal(set.gone.length, 256);
   assert.equal(set.gone[0]?.name, 'pod-298');
   assert.equal(set.byDigest.has('1:pod-0/'), false);
+});
+
+test('a pod that was unhealthy is cold when it is ready again, one that drained or is called warm is not', () => {
+  const one = withPods(empty, [listed('a')]);
+  const unhealthy = withState(one, 'a', { state: 'unhealthy', why: '' }, { nowMs: 10, warm: false });
+  const back = withState(unhealthy, 'a', { state: 'ready', why: '' }, { nowMs: 20, warm: false });
+  assert.deepEqual([back.pods[0]?.sinceMs, back.pods[0]?.warmingSinceMs, back.warmingSinceMs], [20, 20, 20]);
+  const said = withState(back, 'a', { state: 'ready', why: 'other words' }, { nowMs: 30, warm: false });
+  assert.deepEqual([said.pods[0]?.sinceMs, said.pods[0]?.warmingSinceMs], [20, 20], 'words are no change of state');
+  const warm = withState(unhealthy, 'a', { state: 'ready', why: '' }, { nowMs: 20, warm: true });
+  assert.deepEqual([warm.pods[0]?.warmingSinceMs, warm.warmingSinceMs], [undefined, -Infinity]);
+  const draining = withState(one, 'a', { state: 'draining', why: '' }, { nowMs: 10, warm: false });
+  assert.equal(
+    withState(draining, 'a', { state: 'ready', why: '' }, { nowMs: 20, warm: false }).warmingSinceMs,
+    -Infinity,
+  );
+  const other = withUid(withUid(one, 'a', '1', 5), 'a', '2', 40);
+  assert.deepEqual([other.pods[0]?.sinceMs, other.warmingSinceMs], [40, 40], 'another pod under the same name is new');
 });

@@ -78,6 +78,7 @@ export class GatewayUnderTest {
       digestOf: (session) => digest.of(session),
       perSession: new PerSessionLimit(setup.perSession ?? 64),
       boundedLoad: 1.25,
+      slowStartMs: 0,
       strict: setup.strict ?? false,
       timeouts: usualTimeouts,
       clock: systemClock,

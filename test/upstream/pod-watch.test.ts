@@ -177,6 +177,75 @@ test('an ejected pod is asked when its time is up, not an interval later', async
   await until('it is ready', () => pod('pod-a').state === 'ready');
 });
 
+test('an ejection ends in its time although a probe that was under way fails meanwhile', async (t) => {
+  const gate = Promise.withResolvers<Socket>();
+  const slow = createServer((socket) => gate.resolve(socket.on('error', () => undefined)));
+  const port = await freePort();
+  await new Promise<void>((resolve) => slow.listen(port, '127.0.0.1', resolve));
+  t.after(() => slow.close());
+  const listed = { name: 'pod-a', address: { host: '127.0.0.1', port } };
+  const over = { hello: undefined, path: '/up', intervalMs: 3_600_000, rules: { fails: 2, passes: 1 } };
+  const { watch, clock, pod } = watched(t, [listed], over);
+  const started = watch.start();
+  const socket = await gate.promise;
+  watch.refused(pod('pod-a'));
+  watch.refused(pod('pod-a'));
+  socket.destroy();
+  await started;
+  assert.equal(pod('pod-a').state, 'unhealthy');
+  clock.advance(1001);
+  assert.equal(pod('pod-a').state, 'ready');
+});
+
+test('a pod that comes back, or later than the gateway, starts slowly; one that answers at once does not', async (t) => {
+  const one = await ScriptedSidecar.start(t, 'pod-a');
+  const late = await ScriptedSidecar.start(t, 'pod-b');
+  late.secrets = undefined;
+  const { watch, clock, pod, sees } = watched(t, [one.listed, late.listed]);
+  await watch.start();
+  assert.deepEqual([pod('pod-a').state, pod('pod-a').warmingSinceMs], ['ready', undefined]);
+  late.secrets = testSecrets;
+  await sees('the late one', () => pod('pod-b').state === 'ready');
+  assert.equal(pod('pod-b').warmingSinceMs, pod('pod-b').sinceMs);
+  assert.equal(watch.set.warmingSinceMs, pod('pod-b').sinceMs);
+  watch.refused(pod('pod-a'));
+  watch.refused(pod('pod-a'));
+  assert.match(pod('pod-a').why, /^2 connections were refused/);
+  clock.advance(500);
+  watch.connected(pod('pod-a'));
+  assert.deepEqual([pod('pod-a').state, pod('pod-a').warmingSinceMs], ['ready', clock.monotonicMs()]);
+  assert.equal(watch.ejections, 1);
+});
+
+test('pods are asked spread over the interval, not all in one tick', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-x');
+  const names = Array.from({ length: 20 }, (_, index) => `pod-${String(index).padStart(2, '0')}`);
+  const { watch, clock } = watched(
+    t,
+    names.map((name) => ({ name, address: sidecar.address })),
+    { timeoutMs: 60_000 },
+  );
+  await watch.start();
+  for (let part = 1; part <= 20; part++) {
+    clock.advance(intervalMs / 20);
+    await until(`${part} are asked`, () => sidecar.hellos === 20 + part);
+  }
+});
+
+test('a panic is told once, and its end', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const lines: string[] = [];
+  const told = createLog({ level: 'info', destination: { write: (line: string) => void lines.push(line) } });
+  const { watch, pod } = watched(t, [sidecar.listed], { log: told });
+  await watch.start();
+  for (let times = 0; times < 9; times++) watch.refused(pod('pod-a'));
+  assert.equal(watch.set.panic, true);
+  watch.connected(pod('pod-a'));
+  const words = lines.join('');
+  assert.equal(words.split('more than half of the pods look unhealthy').length, 2);
+  assert.equal(words.split('less than half of the pods').length, 2);
+});
+
 test('one sidecar without its store is enough to say so, as long as it is there', async (t) => {
   const one = await ScriptedSidecar.start(t, 'pod-a');
   const other = await ScriptedSidecar.start(t, 'pod-b');
