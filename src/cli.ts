@@ -48,6 +48,14 @@ configured(program.command('run'))
     exitCode = await run(asOptions(flags));
   });
 
+program
+  .command('worker', { hidden: true })
+  .description('one of several workers; started by run')
+  .action(async () => {
+    const { worker } = await import('./commands/worker.ts');
+    exitCode = await worker();
+  });
+
 configured(program.command('dev'))
   .description('run replicas of a command on this machine, with everything around them in one process')
   .option('--replicas <n>', 'how many replicas', wholeNumber, 3)

@@ -15,7 +15,7 @@ import type { Address } from '../base/address.ts';
 import { formatAddress } from '../base/address.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import type { MetricsPage } from '../base/metrics.ts';
 import { answer } from './answers.ts';
 import { socketOwner } from './socket-owner.ts';
 import type { Window } from './window.ts';
@@ -27,7 +27,7 @@ export interface AdminOptions {
   readonly full: boolean;
   readonly token?: string | undefined;
   readonly window: Window;
-  readonly metrics: Metrics;
+  readonly metrics: MetricsPage;
   readonly log: Log;
 }
 

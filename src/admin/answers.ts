@@ -11,13 +11,13 @@
 import { timingSafeEqual, createHash } from 'node:crypto';
 import type { Log, LogLevel } from '../base/log.ts';
 import { logLevels } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import type { MetricsPage } from '../base/metrics.ts';
 import { pagePolicy, statusPage } from './status-page.ts';
 import type { Condition, Window } from './window.ts';
 
 export interface AdminSubject {
   readonly window: Window;
-  readonly metrics: Metrics;
+  readonly metrics: MetricsPage;
   readonly log: Log;
   /** Everything, or only the four pages of the probes. */
   readonly full: boolean;
@@ -102,12 +102,14 @@ function isLoopbackHost(host: string | undefined): boolean {
 async function show(subject: AdminSubject, path: string): Promise<AdminAnswer> {
   const { window, metrics } = subject;
   if (path === '/livez') return text(200, 'alive');
+  if (path !== '/metrics') await window.refresh?.();
   if (path === '/startz') return condition(window.started(), 'started');
   if (path === '/readyz') return condition(window.ready(), 'ready');
   if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.text() };
   if (subject.full) {
     if (path === '/') return page(window);
     if (path === '/pods') return json(200, { pods: window.pods() });
+    if (path === '/reload' && window.reload !== undefined) return json(200, window.reload.last());
     if (path.startsWith('/sessions/')) return session(window, path.slice('/sessions/'.length));
   }
   return problem(404, 'no such page');
@@ -142,11 +144,16 @@ async function change({ window, log }: AdminSubject, path: string, body: string)
     await window.drain({ unready });
     return json(200, { drained: true });
   }
+  if (path === '/reload' && window.reload !== undefined) {
+    const view = await window.reload.now();
+    return json(view.result === 'applied' ? 200 : 422, view);
+  }
   if (path !== '/log') return problem(404, 'no such page');
   const level = readLevel(body);
   if (level === undefined) return problem(400, `the body has to be {"level": "..."}, one of ${logLevels.join(', ')}`);
   log.info({ level }, 'the log level was changed');
   log.level = level;
+  window.setLevel?.(level);
   return json(200, { level });
 }
 

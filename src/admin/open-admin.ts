@@ -8,7 +8,7 @@
 import type { Address } from '../base/address.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import type { MetricsPage } from '../base/metrics.ts';
 import type { Admin, AdminOptions } from './admin-server.ts';
 import { createAdmin } from './admin-server.ts';
 import type { Window } from './window.ts';
@@ -21,7 +21,7 @@ export interface OpenAdminOptions {
   };
   readonly probes: Address | undefined;
   readonly window: Window;
-  readonly metrics: Metrics;
+  readonly metrics: MetricsPage;
   readonly log: Log;
 }
 

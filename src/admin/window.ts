@@ -4,6 +4,8 @@
  * Must not know how it is shown.
  */
 
+import type { LogLevel } from '../base/log.ts';
+
 export interface Condition {
   readonly ok: boolean;
   /** In words, also where it is ok: `degraded: the store is down`. */
@@ -38,7 +40,20 @@ export interface DrainRequest {
   readonly unready: boolean;
 }
 
+/** What became of a reload. */
+export interface ReloadView {
+  readonly result: 'applied' | 'refused' | 'none yet';
+  /** When (ISO 8601). */
+  readonly at: string | null;
+  /** Everything that was wrong. */
+  readonly problems: readonly string[];
+  /** Keys that differ by now, and will until the process is started again. */
+  readonly needRestart: readonly string[];
+}
+
 export interface Window {
+  /** Brings what is shown up to date, where that is told by other processes. Bounded. */
+  refresh?(): Promise<void>;
   /** The process in a word or two: `gateway`, `sidecar of shop-1`. */
   readonly title: string;
   /** For the startup probe. */
@@ -53,6 +68,10 @@ export interface Window {
   session(id: string): Promise<SessionView | undefined>;
   /** Starts a drain; resolves when everything that can be stored or handed off is, bounded by `timeouts.drain`. */
   drain(request: DrainRequest): Promise<void>;
+  /** The log's level was changed here: also for others. */
+  setLevel?(level: LogLevel): void;
+  /** Reads the configuration again, as a SIGHUP does; resolves when that is done. Undefined: there is none (`dev`). */
+  readonly reload?: { readonly last: () => ReloadView; readonly now: () => Promise<ReloadView> } | undefined;
   /** A few numbers for the status page: [what, value]. */
   figures(): readonly (readonly [words: string, value: string])[];
 }

@@ -16,6 +16,7 @@ const rows = {
   'session-file-unusable': 'A session file could not be read or written.',
   'session-too-large': 'A session file is larger than sessions.maxBytes.',
   'directory-unusable': 'The session directory can not be used.',
+  'worker-failed': 'A worker process can not serve.',
   'replica-failed': 'A replica of the application could not be run.',
 } as const;
 

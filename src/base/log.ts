@@ -52,6 +52,8 @@ export interface Log {
   child(fields: LogFields): Log;
   /** Can be set at any time; it holds for all children too. */
   level: LogLevel;
+  /** Takes another configuration from now on; for all children too. */
+  configure(options: Pick<LogOptions, 'level' | 'access' | 'query'>): void;
   /** Whether access lines are written now; a caller may save itself the work. */
   readonly writesAccess: boolean;
   access(line: AccessLine): void;
@@ -82,11 +84,7 @@ const plainText = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 /** Creates the log of a process. Never throws later: a destination that fails loses lines. */
 export function createLog(options: LogOptions): Log {
   const destination = options.destination ?? standardOutput();
-  const shared = {
-    rank: logLevels.indexOf(options.level),
-    access: options.access ?? true,
-    query: options.query ?? false,
-  };
+  const shared = sharedState(options);
   const writer = pino(
     {
       level: 'debug',
@@ -99,10 +97,14 @@ export function createLog(options: LogOptions): Log {
   return new JsonLog(shared, destination, writer);
 }
 
+function sharedState({ level, access = true, query = false }: LogOptions): SharedState {
+  return { rank: logLevels.indexOf(level), access, query };
+}
+
 interface SharedState {
   rank: number;
-  readonly access: boolean;
-  readonly query: boolean;
+  access: boolean;
+  query: boolean;
 }
 
 class JsonLog implements Log {
@@ -122,6 +124,10 @@ class JsonLog implements Log {
 
   set level(level: LogLevel) {
     this.#shared.rank = logLevels.indexOf(level);
+  }
+
+  configure(options: Pick<LogOptions, 'level' | 'access' | 'query'>): void {
+    Object.assign(this.#shared, sharedState(options));
   }
 
   get writesAccess(): boolean {

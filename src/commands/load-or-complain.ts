@@ -4,7 +4,7 @@
  */
 
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problems.ts';
 
 export interface ConfigOptions {
@@ -16,12 +16,20 @@ export interface ConfigOptions {
 /** @returns undefined where there are problems; they have been printed, and the exit code is 1. */
 export function loadOrComplain(
   options: ConfigOptions,
-  { warn }: { readonly warn?: (words: string) => void } = {},
+  hears: { readonly warn?: (words: string) => void } = {},
 ): Config | undefined {
+  return loadedOrComplain(options, hears)?.config;
+}
+
+/** As loadOrComplain(), with what it was made of. */
+export function loadedOrComplain(
+  options: ConfigOptions,
+  { warn }: { readonly warn?: (words: string) => void },
+): LoadedConfig | undefined {
   const loaded = loadConfig({ configFile: options.configFile, set: options.set, environment: options.env });
   if (loaded.kind === 'config') {
     for (const warning of loaded.warnings) warn?.(formatProblem(warning));
-    return loaded.config;
+    return loaded;
   }
   const { problems } = loaded;
   process.stderr.write(

@@ -79,6 +79,8 @@ export interface GatewayConfig extends CommonConfig {
     readonly boundedLoad: number;
     readonly strict: boolean;
   };
+  /** Processes that share the listeners. */
+  readonly workers: number;
   readonly health: {
     readonly intervalMs: number;
     readonly fails: number;

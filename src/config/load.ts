@@ -30,11 +30,15 @@ export type Loaded =
   | {
       readonly kind: 'config';
       readonly config: Config;
+      /** The same by the keys' own names, for a comparison. Holds secrets. */
+      readonly keys: Keys;
       /** What can be used, but is hardly what was meant. Without secrets. */
       readonly warnings: readonly Problem[];
     }
   /** Never empty; each with its key's path, without secrets. */
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
+
+export type LoadedConfig = Extract<Loaded, { readonly kind: 'config' }>;
 
 /** Reads everything, reports everything that is wrong at once. Does not throw. */
 export function loadConfig(options: LoadOptions): Loaded {
@@ -54,8 +58,8 @@ export function loadConfig(options: LoadOptions): Loaded {
   const settled = read && isRoleKnown ? settle(read, { dev: options.dev ?? false }) : undefined;
   if (read && !isRoleKnown) add(problemsOfAnyRole(read), problems);
   if (settled?.kind === 'problems') add(settled.problems, problems);
-  if (settled?.kind !== 'config' || problems.length > 0) return { kind: 'problems', problems };
-  return { ...settled, warnings };
+  if (read === undefined || settled?.kind !== 'config' || problems.length > 0) return { kind: 'problems', problems };
+  return { ...settled, keys: read, warnings };
 }
 
 /**

@@ -192,7 +192,7 @@ const gateway = {
     .prefault({}),
   workers: count({ min: 1, max: 64 })
     .prefault(1)
-    .describe('Processes that share the listeners. More than 1 is not in this version.'),
+    .describe('Processes that share the listeners, at best one for each core (docs/decisions/workers.md).'),
 };
 
 const sidecar = {

@@ -52,7 +52,6 @@ function refuseUnbuilt(keys: Keys, report: Report): void {
         'can not be table with several workers and no shared store: each would have a table of its own',
       );
     }
-    if (keys.workers > 1) report('workers', `above 1 ${notInThisVersion}`);
     if (keys.pods.dns !== undefined) report('pods.dns', `${notInThisVersion}; use pods.static`);
     if (keys.pods.kubernetes !== undefined) report('pods.kubernetes', `${notInThisVersion}; use pods.static`);
   } else {
@@ -132,6 +131,7 @@ function settleGateway(keys: Keys, report: Report): GatewayConfig | undefined {
     store,
     pods: { static: pods, sidecars },
     affinity: { ...keys.affinity, pinKeys, cookie: keys.affinity.cookie },
+    workers: keys.workers,
     health: { intervalMs, fails, passes, path, slowStartMs },
   };
 }

@@ -9,6 +9,7 @@ const layers = [
   'cli.ts',
   'commands',
   'config',
+  'workers',
   'admin',
   'injector',
   'kubernetes',

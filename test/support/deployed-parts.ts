@@ -98,9 +98,15 @@ export class HoldfastProcess {
     await this.#listens(true);
   }
 
+  /** Merges over its configuration and writes the file, whether it runs or not. */
+  async write(settings: Settings = {}): Promise<void> {
+    this.configure(settings);
+    await writeFile(this.#file, JSON.stringify(this.#configuration, undefined, 2));
+  }
+
   /** Starts the process and does not wait for anything. */
   async launch(): Promise<void> {
-    await writeFile(this.#file, JSON.stringify(this.#configuration, undefined, 2));
+    await this.write();
     const process = this.#holdfast(this.#name, ['run']);
     this.#process = process;
     void process.ended.then(() => (this.#process === process ? this.#listens(false) : undefined));

@@ -1,0 +1,147 @@
+/**
+ * A gateway with several workers: the parent. It binds the listening sockets, starts the workers, shows all of them in
+ * one window, passes signals on, and never touches a connection (docs/decisions/workers.md).
+ *
+ * Must not know what a gateway does (gateway.ts, in each worker).
+ */
+
+import type { Window } from '../admin/window.ts';
+import { HoldfastError } from '../base/errors.ts';
+import type { Lifecycle } from '../base/lifecycle.ts';
+import { changedKeys } from '../config/changed-keys.ts';
+import type { GatewayConfig } from '../config/config.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import type { Keys } from '../config/schema.ts';
+import { Crew, type CrewPlan } from '../workers/crew.ts';
+import { CrewMetrics, CrewWindow } from '../workers/crew-window.ts';
+import { canBindForOthers, ListenSockets } from '../workers/listen-sockets.ts';
+import { openWindows } from './open-windows.ts';
+import { closeBoundMs, drainBoundMs } from './process-end.ts';
+import type { ProcessParts } from './process-parts.ts';
+import { type Reloader, reloadFigure } from './reload.ts';
+
+/** What only the parent has, which is not replaced. `workers` itself may rise. */
+const restartKeys = new Set(['role', 'admin', 'adminToken', 'probes']);
+/** Between the end of a worker's last step and the end of its process. */
+const exitMs = 2000;
+
+export interface WorkersParts extends ProcessParts {
+  readonly lifecycle: Lifecycle;
+  readonly keysAtStart: Keys;
+  readonly reloader: Reloader;
+  /** A worker can't be kept alive: the process has to end. */
+  readonly gaveUp: (why: string) => void;
+}
+
+export interface RunningWorkers {
+  /** Resolves when all workers serve. @throws HoldfastError 'bad-configuration', 'listen-failed', 'worker-failed'. */
+  start(): Promise<void>;
+  /** Replaces the workers. @returns the keys that need a restart. @throws HoldfastError where nothing has changed. */
+  reload(loaded: LoadedConfig): Promise<readonly string[]>;
+  hurry(): void;
+}
+
+export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningWorkers {
+  const { log, metrics, clock, lifecycle, reloader, gaveUp } = parts;
+  const sockets = new ListenSockets();
+  const startOver = Promise.withResolvers<undefined>();
+  let started = false;
+  let stopping = false;
+  let places = config.workers;
+  let current = config;
+  const ends = metrics.counter({
+    name: 'worker_ends_total',
+    help: 'Workers that have ended: in order, or died.',
+    labels: ['how'],
+  });
+  for (const how of ['in-order', 'died']) ends.child(how);
+  const crew: Crew = new Crew({
+    clock,
+    log,
+    gaveUp,
+    ended(worker, how) {
+      ends.child(how).value++;
+      pages.ended(worker);
+    },
+  });
+  const pages = new CrewMetrics(metrics, crew);
+  metrics.gauge({ name: 'workers', help: 'Worker processes that serve.' }, () => crew.serving.length);
+  const window: Window = new CrewWindow({
+    title: 'gateway',
+    crew,
+    isStarted: () => started,
+    isStopping: () => stopping,
+    figures: () => [reloadFigure(reloader.last())],
+    reload: reloader,
+  });
+
+  async function planOf(next: GatewayConfig): Promise<CrewPlan> {
+    const descriptorsOf = await sockets.take(next.listen, places);
+    const endBoundMs = drainBoundMs(next) + closeBoundMs + exitMs;
+    return { workers: places, config: shareOf(next, places), descriptorsOf, endBoundMs };
+  }
+
+  return {
+    async start() {
+      if (!canBindForOthers) {
+        throw new HoldfastError('bad-configuration', 'workers: more than 1 needs Node 26.4 or newer');
+      }
+      const { admin, probes } = config;
+      lifecycle.add(await openWindows({ admin, probes, window, metrics: pages, log }));
+      const plan = await planOf(config);
+      lifecycle.add({
+        name: 'workers',
+        get boundMs() {
+          return drainBoundMs(current) + closeBoundMs + 2 * exitMs;
+        },
+        stop() {
+          stopping = true;
+          startOver.resolve(undefined);
+          const ended = crew.stop();
+          // From now on a socket is open as long as its worker has it.
+          sockets.close();
+          if (!started) crew.hurry();
+          return ended;
+        },
+      });
+      const result = await crew.start(plan);
+      if (result.kind === 'failed') {
+        throw new HoldfastError(result.exitCode === 1 ? 'bad-configuration' : 'worker-failed', result.why);
+      }
+      started = true;
+      startOver.resolve(undefined);
+      log.info({ workers: places }, 'all workers serve');
+    },
+    async reload(loaded) {
+      const next = loaded.config;
+      if (next.role !== 'gateway') throw new HoldfastError('bad-configuration', 'role: needs a restart');
+      await startOver.promise;
+      if (stopping) throw new HoldfastError('worker-failed', 'the process is stopping');
+      // Fewer would leave sockets that nobody accepts from, and what waits in them.
+      const isFewer = next.workers < places;
+      const before = places;
+      places = Math.max(places, next.workers);
+      try {
+        const result = await crew.replace(await planOf(next));
+        if (result.kind === 'failed') throw new HoldfastError('worker-failed', result.why);
+        current = next;
+      } catch (error) {
+        places = before;
+        throw error;
+      } finally {
+        // A socket that nobody accepts from would make its clients wait.
+        sockets.keepOnly(current.listen, places);
+      }
+      log.configure(next.log);
+      const changed = changedKeys(parts.keysAtStart, loaded.keys).filter((path) => restartKeys.has(path));
+      return isFewer ? [...changed, 'workers'] : changed;
+    },
+    hurry: () => crew.hurry(),
+  };
+}
+
+/** What is limited for the whole process is shared out among its workers. */
+function shareOf(config: GatewayConfig, workers: number): GatewayConfig {
+  const { limits } = config;
+  return { ...config, limits: { ...limits, connections: Math.ceil(limits.connections / workers) } };
+}

@@ -1,0 +1,166 @@
+/**
+ * Several workers as one window and one page of numbers. Each question to a worker has a bound; one that does not
+ * answer in time is shown as it last told.
+ *
+ * Must not know how workers are started, nor what they serve.
+ */
+
+import type { Condition, DrainRequest, PodView, SessionView, Window } from '../admin/window.ts';
+import type { LogLevel } from '../base/log.ts';
+import { countedIn, mergedText, type Metrics, type MetricsPage, type MetricsReading } from '../base/metrics.ts';
+import type { Crew } from './crew.ts';
+import type { WorkerState } from './messages.ts';
+import type { WorkerProcess } from './worker-process.ts';
+
+export interface CrewWindowOptions {
+  readonly title: string;
+  readonly crew: Crew;
+  /** All have served once. */
+  readonly isStarted: () => boolean;
+  readonly isStopping: () => boolean;
+  /** The parent's own lines for the page for people. */
+  readonly figures: () => ReturnType<Window['figures']>;
+  readonly reload: Window['reload'];
+}
+
+export class CrewWindow implements Window {
+  readonly title: string;
+  readonly reload: Window['reload'];
+  readonly #options: CrewWindowOptions;
+  #unready = false;
+
+  constructor(options: CrewWindowOptions) {
+    this.#options = options;
+    this.title = options.title;
+    this.reload = options.reload;
+  }
+
+  async refresh(): Promise<void> {
+    await Promise.all(this.#options.crew.all.map((worker) => worker.askState()));
+  }
+
+  started(): Condition {
+    const { isStarted, crew } = this.#options;
+    if (isStarted()) return { ok: true, reason: 'started' };
+    return { ok: false, reason: `${crew.serving.length} of ${crew.places} workers serve` };
+  }
+
+  /** One worker that serves is enough once all have started: the others' connections come to their successors. */
+  ready(): Condition {
+    const { isStarted, isStopping, crew } = this.#options;
+    if (this.#unready || isStopping()) return { ok: false, reason: 'draining' };
+    if (!isStarted()) return this.started();
+    const conditions = crew.serving.map(({ state }) => state?.ready ?? { ok: true, reason: 'ready' });
+    const well = conditions.filter(({ ok }) => ok);
+    if (well.length === 0) return { ok: false, reason: conditions[0]?.reason ?? 'no worker serves' };
+    if (well.length < crew.places) {
+      return { ok: true, reason: `degraded: ${well.length} of ${crew.places} workers serve` };
+    }
+    return well.find(({ reason }) => reason !== 'ready') ?? { ok: true, reason: 'ready' };
+  }
+
+  pods(): readonly PodView[] {
+    return mergedPods(this.#states().map(({ pods }) => pods));
+  }
+
+  /** Each worker has a table of its own; the newest term is the truth (rules 23). */
+  async session(given: string): Promise<SessionView | undefined> {
+    const views = await Promise.all(this.#options.crew.serving.map((worker) => worker.askSession(given)));
+    const known = views.filter((view) => view !== undefined);
+    return known.reduce<SessionView | undefined>(
+      (best, view) => (best !== undefined && (best.epoch ?? 0) >= (view.epoch ?? 0) ? best : view),
+      undefined,
+    );
+  }
+
+  drain({ unready }: DrainRequest): Promise<void> {
+    this.#unready ||= unready;
+    this.#options.crew.tellAll({ kind: 'unready' });
+    return Promise.resolve();
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#options.crew.tellAll({ kind: 'level', level });
+  }
+
+  figures(): ReturnType<Window['figures']> {
+    const { crew, figures } = this.#options;
+    return [
+      ['Workers that serve', `${crew.serving.length} of ${crew.places}`],
+      ...figures(),
+      ...mergedFigures(this.#states().map((state) => state.figures)),
+    ];
+  }
+
+  #states(): readonly WorkerState[] {
+    return this.#options.crew.all.flatMap(({ state }) => state ?? []);
+  }
+}
+
+type Figures = ReturnType<Window['figures']>;
+
+/** In flight is added up. Where the workers differ about a pod's state the worst is shown, and how many say so. */
+function mergedPods(views: readonly (readonly PodView[])[]): readonly PodView[] {
+  const rows = new Map<string, PodView[]>();
+  for (const pod of views.flat()) {
+    const key = JSON.stringify([pod.name, pod['uid']]);
+    const known = rows.get(key);
+    if (known === undefined) rows.set(key, [pod]);
+    else known.push(pod);
+  }
+  return [...rows.values()].map((same) => {
+    const worst = same.reduce((one, other) => (badness(other.state) > badness(one.state) ? other : one));
+    const inFlight = same.reduce((sum, pod) => sum + pod.inFlight, 0);
+    const agree = same.filter(({ state }) => state === worst.state).length;
+    const why = agree === same.length ? worst.why : `${worst.why} (${agree} of ${same.length} workers)`;
+    return { ...worst, why, inFlight };
+  });
+}
+
+function badness(state: string): number {
+  return ['ready', 'gone', 'draining', 'unhealthy'].indexOf(state);
+}
+
+/** Numbers are added up; words are shown once each. */
+function mergedFigures(all: readonly Figures[]): Figures {
+  const names = new Set(all.flat().map(([words]) => words));
+  return [...names].map((name) => {
+    const values = all.flat().flatMap(([words, value]) => (words === name ? [value] : []));
+    const isCount = values.every((value) => /^\d+$/.test(value));
+    const sum = String(values.reduce((total, value) => total + Number(value), 0));
+    return [name, isCount ? sum : [...new Set(values)].join(', ')];
+  });
+}
+
+/**
+ * One page for all processes. What a worker has counted stays in the sums after its end, so that no counter goes
+ * back; of one that was killed, what it counted since it was last asked (a second) is missing.
+ */
+export class CrewMetrics implements MetricsPage {
+  readonly #own: Metrics;
+  readonly #crew: Crew;
+  #past: Promise<MetricsReading> = Promise.resolve([]);
+
+  constructor(own: Metrics, crew: Crew) {
+    this.#own = own;
+    this.#crew = crew;
+  }
+
+  get contentType(): string {
+    return this.#own.contentType;
+  }
+
+  /** To be called when a worker is in the crew no more. */
+  ended({ reading }: WorkerProcess): void {
+    if (reading === undefined) return;
+    this.#past = this.#past.then((past) => countedIn([past, reading]));
+  }
+
+  async text(): Promise<string> {
+    await Promise.all(this.#crew.all.map((worker) => worker.askMetrics()));
+    // At one moment: a worker is among those that run or in the past, never in both.
+    const present = this.#crew.all.map(({ reading }) => reading).filter((reading) => reading !== undefined);
+    const past = this.#past;
+    return mergedText([await this.#own.read(), ...present, await past]);
+  }
+}

@@ -1,0 +1,186 @@
+/** A gateway with several workers: real processes, real Redis and PHP. */
+
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { request } from 'undici';
+
+import { applications } from '../support/applications.ts';
+import { describeVerdict } from '../support/checker-verdict.ts';
+import { isRunning, runningWorkers, startedWorkers } from '../support/deployed-workers.ts';
+import { deploy, type Deployment, type DeployedGateway } from '../support/deployment.ts';
+import { SessionChecker } from '../support/session-checker.ts';
+import { until } from '../support/until.ts';
+
+/** A gateway with two workers before two pods of plain PHP. */
+function twoWorkers(t: TestContext, over: Partial<Parameters<typeof deploy>[1]> = {}): Promise<Deployment> {
+  const { gateway, ...others } = over;
+  return deploy(t, { application: 'plain-php', pods: 2, gateway: { workers: 2, ...gateway }, ...others });
+}
+
+/** Users who count at the gateway until they are stopped, or the test has ended. */
+function users(t: TestContext, gateway: DeployedGateway, count: number): SessionChecker {
+  const { traits } = applications['plain-php'];
+  const checker = new SessionChecker({ origins: [gateway.origin], users: count, application: traits, seed: 5 });
+  t.after(() => checker.stop());
+  checker.start();
+  return checker;
+}
+
+/** A page of the admin window, as JSON. */
+async function asked(gateway: DeployedGateway, path: string, method: 'GET' | 'POST' = 'GET'): Promise<unknown> {
+  const answer = await request(`http://${String(gateway.admin)}${path}`, {
+    method,
+    headers: { 'content-type': 'application/json' },
+  });
+  return answer.body.json();
+}
+
+async function number(gateway: DeployedGateway, line: RegExp): Promise<number> {
+  const { text } = await gateway.probe('/metrics');
+  return [...text.matchAll(line)].reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
+const requests = /^holdfast_requests_total\{.*\} (\d+)$/gm;
+
+/** A request on a connection of its own, so that either worker may get it. */
+async function alone(origin: string, path: string): Promise<number> {
+  const { statusCode, body } = await request(`${origin}${path}`, { headers: { connection: 'close' }, reset: true });
+  await body.dump();
+  return statusCode;
+}
+
+test('workers are one gateway: sessions stick whichever gets the request, and one window shows and counts for all', async (t) => {
+  const deployment = await twoWorkers(t);
+  await deployment.gatewaysKnowPods();
+  const [gateway] = deployment.gateways as [DeployedGateway];
+  const workers = runningWorkers(gateway.process);
+  assert.equal(workers.length, 2);
+
+  const browser = deployment.browser();
+  const before = await number(gateway, requests);
+  for (let count = 1; count <= 12; count++) {
+    // Another connection each time.
+    const user = deployment.browser();
+    user.jar = browser.jar;
+    assert.equal(await user.number('/inc'), count);
+  }
+  for (let count = 0; count < 30; count++) assert.equal(await alone(gateway.origin, '/get'), 200);
+  await until('each request is counted once', async () => (await number(gateway, requests)) === before + 42);
+  const durations = await number(gateway, /^holdfast_request_duration_seconds_count (\d+)$/gm);
+  assert.equal(durations, before + 42);
+  await until('both have answered', () =>
+    [1, 2].every((worker) => gateway.process.logLines.some((line) => line['worker'] === worker)),
+  );
+
+  const { pods } = (await asked(gateway, '/pods')) as { pods: { name: string; state: string; inFlight: number }[] };
+  assert.deepEqual(
+    pods.map(({ name, state, inFlight }) => [name, state, inFlight]),
+    deployment.pods.map(({ name }) => [name, 'ready', 0]),
+  );
+  const id = await browser.text('/id');
+  const view = (await asked(gateway, `/sessions/${id}`)) as { pod: string };
+  assert.equal(view.pod, (await deployment.podOf(browser)).name);
+  assert.deepEqual(runningWorkers(gateway.process), workers, 'nobody died of it');
+});
+
+test('a worker that is killed takes only its connections with it: sessions and sums stay, and another takes its place', async (t) => {
+  const deployment = await twoWorkers(t);
+  await deployment.gatewaysKnowPods();
+  const [gateway] = deployment.gateways as [DeployedGateway];
+  const checker = users(t, gateway, 6);
+  await until('all are busy', () => checker.answers > 60);
+  const counted = await number(gateway, requests);
+  const [victim] = runningWorkers(gateway.process) as [number];
+  process.kill(victim, 'SIGKILL');
+  await until('another was started', () => startedWorkers(gateway.process).length === 3);
+  assert.ok(await gateway.isReady(), 'the other one serves');
+  const soFar = checker.answers;
+  await until('two serve again', async () => (await number(gateway, /^holdfast_workers (\d+)$/gm)) === 2);
+  await until('the users go on', () => checker.answers > soFar + 60);
+  const verdict = await checker.stop();
+  assert.deepEqual(verdict.violations, [], describeVerdict(verdict));
+  const failures = Object.values(verdict.errors).reduce((sum, count) => sum + count, 0);
+  // Each has at most two requests under way at a time.
+  assert.ok(failures <= 2 * 6, describeVerdict(verdict));
+  assert.ok((await number(gateway, requests)) >= counted, 'no counter goes back');
+  assert.equal(await number(gateway, /^holdfast_worker_ends_total\{how="died"\} (\d+)$/gm), 1);
+});
+
+test('a reload replaces the workers and fails no request; a bad file changes nothing and is told whole', async (t) => {
+  const deployment = await twoWorkers(t);
+  await deployment.gatewaysKnowPods();
+  const [gateway] = deployment.gateways as [DeployedGateway];
+  const checker = users(t, gateway, 4);
+  await until('all are busy', () => checker.answers > 40);
+  const old = runningWorkers(gateway.process);
+
+  await gateway.write({ timeouts: { head: 'soon' }, workers: 0 });
+  process.kill(gateway.process.pid, 'SIGHUP');
+  await until('it was refused', () => gateway.process.output.includes('was not reloaded'));
+  const refused = (await asked(gateway, '/reload')) as { result: string; problems: string[] };
+  assert.equal(refused.result, 'refused');
+  assert.deepEqual(refused.problems.map((problem) => problem.split(':')[0]).sort(), ['timeouts.head', 'workers']);
+  assert.deepEqual(runningWorkers(gateway.process), old);
+
+  await gateway.write({ timeouts: { head: '9s' }, workers: 3, adminToken: 'a-token-that-is-new-and-long' });
+  process.kill(gateway.process.pid, 'SIGHUP');
+  await until('the old ones have ended', () => !old.some(isRunning), { deadlineMs: 30_000 });
+  assert.equal(runningWorkers(gateway.process).length, 3);
+  const applied = (await asked(gateway, '/reload')) as { result: string; needRestart: string[] };
+  assert.deepEqual([applied.result, applied.needRestart], ['applied', ['adminToken']]);
+
+  const soFar = checker.answers;
+  await until('the users go on', () => checker.answers > soFar + 40);
+  const verdict = await checker.stop();
+  assert.deepEqual(verdict.violations, [], describeVerdict(verdict));
+  assert.deepEqual(verdict.errors, {}, describeVerdict(verdict));
+  assert.equal(await number(gateway, /^holdfast_worker_ends_total\{how="in-order"\} (\d+)$/gm), 2);
+});
+
+test('SIGTERM drains all workers while the window says so; workers whose parent was killed end as gracefully', async (t) => {
+  const deployment = await twoWorkers(t, { gateway: { timeouts: { drain: '20s', drainDelay: '500ms' } } });
+  const [gateway] = deployment.gateways as [DeployedGateway];
+  const inFlight = (count: number): Promise<unknown> =>
+    until(`${count} in flight`, async () => (await number(gateway, /^holdfast_exchanges (\d+)$/gm)) === count);
+
+  const drained = Promise.all([1, 2, 3].map(() => alone(gateway.origin, '/slow?ms=1500')));
+  await inFlight(3);
+  gateway.process.signal('SIGTERM');
+  await until('not ready', async () => (await gateway.probe('/readyz')).text.includes('draining'));
+  assert.deepEqual(await drained, [200, 200, 200]);
+  assert.deepEqual(await gateway.process.ended, { code: 0, signal: null });
+
+  await gateway.start();
+  const orphans = runningWorkers(gateway.process);
+  const orphaned = Promise.all([1, 2, 3].map(() => alone(gateway.origin, '/slow?ms=1500')));
+  await inFlight(3);
+  process.kill(gateway.process.pid, 'SIGKILL');
+  assert.deepEqual(await orphaned, [200, 200, 200]);
+  await until('they have ended', () => !orphans.some(isRunning));
+  await gateway.start();
+  assert.equal(await alone(gateway.origin, '/get'), 200, 'the address is free again');
+});
+
+test('workers that die before they serve end the process with 2, and those that can say why not with their reason', async (t) => {
+  const deployment = await twoWorkers(t, { pods: 1 });
+  const [gateway] = deployment.gateways as [DeployedGateway];
+  const other = await gateway.command('run');
+  assert.equal(other.code, 1, 'the window is taken');
+  await gateway.write({ admin: 'off', probes: null });
+  const third = await gateway.command('run');
+  assert.equal(third.code, 2);
+  assert.match(third.output, /EADDRINUSE/);
+  await gateway.process.kill('SIGTERM');
+
+  await gateway.launch();
+  const killed = new Set<number>();
+  await until('it has given up', () => {
+    for (const pid of runningWorkers(gateway.process).filter((started) => !killed.has(started))) {
+      killed.add(pid);
+      process.kill(pid, 'SIGKILL');
+    }
+    return !gateway.process.running;
+  });
+  assert.deepEqual(await gateway.process.ended, { code: 2, signal: null });
+  assert.match(gateway.process.output, /died 5 times before it served, the last time with SIGKILL/);
+});
