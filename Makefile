@@ -13,7 +13,7 @@ test_packages := php-cli php-laravel-framework redis-server openssl curl libfake
   python3-django python3-flask python3-flask-session python3-cachelib gunicorn tomcat10-common openjdk-17-jre-headless
 bench_packages := nginx-light haproxy caddy redis-server wrk curl openssl python3-venv librsvg2-bin
 
-.PHONY: help install tools check types lint format fix test fuzz model chaos frameworks docs demo bench bench-keeper image-test
+.PHONY: help install tools check types lint format fix test fuzz model chaos frameworks docs demo bench bench-docs bench-page bench-keeper image-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -75,6 +75,14 @@ image-test: ## the image: built, then run as it will be (root; buildah, debootst
 bench: install ## beside other proxies: processor time, latency, memory, bodies, growth (15 minutes; QUICK=1 for a look)
 	@.ci/tools $(bench_packages)
 	@node bench/run.ts
+
+bench-docs: install ## the same with nothing else running, into docs/benchmarks.md and its plots
+	@.ci/tools $(bench_packages)
+	@node bench/run.ts --results docs/benchmarks/results.json
+	@node bench/page/write.ts
+
+bench-page: install ## docs/benchmarks.md and its plots again from docs/benchmarks/results.json
+	@node bench/page/write.ts
 
 bench-keeper: install ## what a kept session costs, beside the same request without the keeper
 	@.ci/tools redis-server wrk

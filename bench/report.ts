@@ -1,26 +1,47 @@
 /** A run's figures as tables for a terminal. */
 
 import { outcomes } from './goals.ts';
-import { cpuUs } from './results.ts';
-import type { ProcessorTimeRound, Results, Row } from './results.ts';
-import { estimate, estimateRatio, formatEstimate, median } from './statistics.ts';
+import type { Outcome } from './goals.ts';
+import { bodiesTable, growthTable, latencyTable, memoryTable, processorTimeTable } from './page/tables.ts';
+import type { Table } from './page/tables.ts';
+import type { Results } from './results.ts';
+import { formatEstimate } from './statistics.ts';
 
 /** Every part that was run, one after another. */
 export function formatResults(results: Results): string {
-  const { machine, processorTime } = results;
-  const lines = [
+  const { machine, processorTime, latency, bodies, newConnections, memory, tls, workers, growth = [] } = results;
+  const blocks = [
     `${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, commit ${machine.commit}`,
   ];
-  if (processorTime !== undefined) lines.push('', formatTable(processorTimeTable(processorTime)));
-  lines.push('', ...outcomes(results).map(formatOutcome));
-  return lines.join('\n');
+  const add = (title: string, table: Table | undefined) => {
+    if (table !== undefined) blocks.push(`${title}\n\n${formatTable(table)}`);
+  };
+  add('Processor time of a request', processorTime && processorTimeTable(processorTime));
+  add(`Latency at ${latency?.requestsPerSecond ?? 0} requests a second`, latency && latencyTable(latency));
+  add('Bodies', bodies && bodiesTable(bodies));
+  add('New connections', newConnections && processorTimeTable(newConnections));
+  add('Memory', memory && memoryTable(memory));
+  add('TLS, connections kept', tls && processorTimeTable(tls.kept));
+  add('TLS, a handshake for each request', tls && processorTimeTable(tls.handshakes));
+  add('Two workers on one core', workers && processorTimeTable(workers.rows));
+  for (const one of growth) add(`Growth in ${one.of}: CPU us/request`, growthTable(one));
+  for (const { name, why } of [...(tls?.absent ?? []), ...(workers?.absent ?? [])]) {
+    blocks.push(`${name} was not measured in all parts: ${why}`);
+  }
+  blocks.push(outcomes(results).map(formatOutcome).join('\n'));
+  return blocks.join('\n\n');
 }
 
-/** A head and rows of cells. */
-export type Table = readonly (readonly string[])[];
+export function formatAim({ most, least, unit }: Outcome): string {
+  return most === undefined ? `at least ${least ?? 0}${unit}` : `at most ${most}${unit}`;
+}
+
+export function formatMeasured({ measured, digits, unit }: Outcome): string {
+  return `${formatEstimate(measured, digits)}${unit}`;
+}
 
 /** The first column is a name, the others are numbers. */
-export function formatTable([head, ...rows]: Table): string {
+function formatTable([head, ...rows]: Table): string {
   const widths = head!.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
   const format = (row: readonly string[]) =>
     row
@@ -29,34 +50,7 @@ export function formatTable([head, ...rows]: Table): string {
   return [format(head!), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(format)].join('\n');
 }
 
-export function processorTimeTable(rows: readonly Row<ProcessorTimeRound>[]): Table {
-  const base = rows.find(({ name }) => name === 'HAProxy')!;
-  const middle = (row: Row<ProcessorTimeRound>, of: keyof ProcessorTimeRound) =>
-    median(row.rounds.map((round) => round[of]));
-  return [
-    ['proxy', 'CPU us/request', 'user', 'kernel', 'x HAProxy', 'requests/s', 'core', 'MB'],
-    ...rows.map((row) => [
-      row.name,
-      formatEstimate(estimate(cpuUs(row)), 1),
-      middle(row, 'userUs').toFixed(1),
-      middle(row, 'kernelUs').toFixed(1),
-      formatEstimate(estimateRatio(cpuUs(row), cpuUs(base)), 2),
-      Math.round(middle(row, 'requestsPerSecond')).toLocaleString('en'),
-      `${Math.round(100 * middle(row, 'busy'))} %`,
-      (middle(row, 'residentBytes') / 2 ** 20).toFixed(0),
-    ]),
-  ];
-}
-
-function formatOutcome({
-  goal,
-  most,
-  least,
-  measured,
-  digits,
-  unit,
-  met,
-}: ReturnType<typeof outcomes>[number]): string {
-  const aim = most === undefined ? `at least ${least ?? 0}` : `at most ${most}`;
-  return `${goal}: ${formatEstimate(measured, digits)}${unit}, aim ${aim}${unit}: ${met ? 'met' : 'missed'}`;
+function formatOutcome(outcome: Outcome): string {
+  const { goal, met } = outcome;
+  return `${goal}: ${formatMeasured(outcome)}, aim ${formatAim(outcome)}: ${met ? 'met' : 'missed'}`;
 }

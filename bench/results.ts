@@ -7,7 +7,12 @@
 
 export interface Results {
   readonly machine: Machine;
-  readonly settings: { readonly rounds: number; readonly seconds: number; readonly minutes: number };
+  readonly settings: {
+    readonly rounds: number;
+    readonly seconds: number;
+    readonly minutes: number;
+    readonly quick: boolean;
+  };
   /** Those who took part, in the order of the tables. */
   readonly contenders: readonly Participant[];
   readonly absent: readonly { readonly name: string; readonly why: string }[];
@@ -18,7 +23,10 @@ export interface Results {
   readonly bodies?: Bodies;
   /** Each request on a connection of its own. */
   readonly newConnections?: readonly Row<ProcessorTimeRound>[];
+  readonly tls?: Tls;
+  readonly workers?: Workers;
   readonly growth?: readonly Growth[];
+  readonly inProcess?: InProcess;
 }
 
 export interface Machine {
@@ -98,11 +106,41 @@ export interface LargeBodyRound {
   readonly grownBytes: number;
 }
 
+export interface Tls {
+  readonly kept: readonly Row<ProcessorTimeRound>[];
+  readonly handshakes: readonly Row<ProcessorTimeRound>[];
+  readonly absent: Results['absent'];
+}
+
+export interface Workers {
+  readonly workers: number;
+  readonly rows: readonly Row<ProcessorTimeRound>[];
+  readonly absent: Results['absent'];
+}
+
 export interface Growth {
   readonly of: 'pods' | 'sessions' | 'connections';
   readonly points: readonly number[];
   /** For each point the processor time of a request, for each round. */
   readonly lines: readonly { readonly name: string; readonly cpuUs: readonly (readonly number[])[] }[];
+}
+
+/** Of Holdfast alone. */
+export interface InProcess {
+  readonly pins: number;
+  readonly bytesPerPin: number;
+  readonly pods: number;
+  /** The choice of a pod for an unknown session, for each round. */
+  readonly pickUs: readonly number[];
+}
+
+const digitsKept = 5;
+
+/** As JSON, with as many digits as were measured. */
+export function writeResults(results: Results): string {
+  const rounded = (_key: string, value: unknown) =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(digitsKept)) : value;
+  return `${JSON.stringify(results, rounded)}\n`;
 }
 
 /** User and kernel time of a request, for each round. */

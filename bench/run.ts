@@ -15,11 +15,12 @@ import { nginx } from './contenders/nginx.ts';
 import { nodeProxies } from './contenders/node-proxies.ts';
 import type { Contender } from './contender.ts';
 import { describeMachine } from './machine.ts';
-import { measure, partNames } from './parts.ts';
-import type { PartName } from './parts.ts';
+import { freshParts, measure, partNames } from './parts.ts';
+import type { Measured, PartName } from './parts.ts';
 import { formatResults } from './report.ts';
+import { writeResults } from './results.ts';
 import type { Participant, Results } from './results.ts';
-import { rounds, seconds } from './settings.ts';
+import { quick, rounds, seconds } from './settings.ts';
 import { Stage, nameUnder } from './stage.ts';
 import type { Running } from './stage.ts';
 import { traffics } from './traffic.ts';
@@ -44,7 +45,6 @@ const stage = await Stage.open();
 try {
   const results = await bench();
   console.log(`\n${formatResults(results)}`);
-  if (flags.results !== undefined) await writeFile(flags.results, `${JSON.stringify(results)}\n`);
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 1;
@@ -57,13 +57,24 @@ async function bench(): Promise<Results> {
   const { taking, contenders, absent } = gather();
   const running: Running[] = [];
   for (const { contender, traffic } of taking) {
-    if (parts.every((part) => part === 'memory' || part === 'growth')) break;
+    if (parts.every((part) => freshParts.includes(part))) break;
     running.push(await stage.introduce(contender, traffic));
     say(`${running.at(-1)!.name}: answers correctly and sticks (${contender.how})`);
   }
-  const measured = await measure(parts, { stage, rounds, seconds, field: taking, running, say });
-  const minutes = Math.round((performance.now() - began) / 6_000) / 10;
-  return { machine: describeMachine(), settings: { rounds, seconds, minutes }, contenders, absent, ...measured };
+  const resultsWith = (measured: Measured): Results => {
+    const minutes = Math.round((performance.now() - began) / 6_000) / 10;
+    return {
+      machine: describeMachine(),
+      settings: { rounds, seconds, minutes, quick },
+      contenders,
+      absent,
+      ...measured,
+    };
+  };
+  const keep = async (measured: Measured) => {
+    if (flags.results !== undefined) await writeFile(flags.results, writeResults(resultsWith(measured)));
+  };
+  return resultsWith(await measure(parts, { stage, rounds, seconds, field: taking, running, say, keep }));
 }
 
 /** All, or where only some contenders are looked at the processor time. @throws Error naming a part that there isn't. */

@@ -24,6 +24,8 @@ const sessionText = `cart|s:1000:"${'x'.repeat(1000)}";`;
 export const holdfast: Contender = {
   name: 'Holdfast',
   how: 'signed pin cookie',
+  tls: true,
+  workers: true,
   version,
   cookieFor() {
     const secrets = [Buffer.from(key)] as const;
@@ -68,11 +70,13 @@ interface GatewaySettings {
 }
 
 async function startGateway(place: Place, settings: GatewaySettings): Promise<RunningProcess> {
-  const { processes, folder, port, traffic, pinned } = place;
+  const { processes, folder, port, traffic, tls, workers = 1, pinned } = place;
   const file = join(folder, 'gateway.json');
+  const address = `127.0.0.1:${port}`;
+  const secure = tls === undefined ? undefined : { certificate: `file:${tls.certificate}`, key: `file:${tls.key}` };
   const configuration = {
     role: 'gateway',
-    listen: `127.0.0.1:${port}`,
+    listen: secure === undefined ? address : [{ address, tls: secure }],
     admin: `127.0.0.1:${await freePort()}`,
     session: traffic.session,
     store: settings.store,
@@ -80,6 +84,7 @@ async function startGateway(place: Place, settings: GatewaySettings): Promise<Ru
     limits: { connections: 16_000 },
     pods: { static: settings.pods.map((pod) => `${pod.name}=${pod.host}:${pod.port}`) },
     affinity: settings.affinity ?? {},
+    ...(workers === 1 ? {} : { workers }),
   };
   await writeFile(file, JSON.stringify(configuration, undefined, 2));
   return processes.start('holdfast gateway', pinned(holdfastCommand(file)));

@@ -55,7 +55,7 @@ export class ClientConnection {
       const head = this.#head.slice(0, end);
       const length = lengthField.exec(head)?.[1];
       if (length === undefined || !head.startsWith('HTTP/1.1 200')) {
-        this.#end(new Error(`not an answer to measure: ${head.slice(0, 200)}`));
+        this.#end(new Error(`not an answer to measure: ${this.#head.slice(0, 500)}`));
         return;
       }
       this.#bytesLeft = Number(length) - (this.#head.length - end - 4);

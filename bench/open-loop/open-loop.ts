@@ -7,7 +7,7 @@ import type { RunningProcess } from '../../test/support/processes.ts';
 import type { Running, Stage } from '../stage.ts';
 import type { GeneratorOptions, GeneratorResult } from './generator.ts';
 
-const readyMs = 60_000;
+const readyMs = 120_000;
 
 /** A round of planned requests. @throws Error where a request failed or its answer never came. */
 export async function openLoop(

@@ -7,11 +7,12 @@ import { residentBytes } from '../cpu-time.ts';
 import { hold } from '../open-loop/open-loop.ts';
 import type { Memory, MemoryRound, Row } from '../results.ts';
 import type { Contender } from '../contender.ts';
+import { quick } from '../settings.ts';
 import type { Running, Stage } from '../stage.ts';
 import type { Traffic } from '../traffic.ts';
 
 /** 20,000 descriptors are what many machines allow a process, and HAProxy reserves two for each connection. */
-const idleConnections = 9_800;
+const idleConnections = quick ? 1_000 : 9_800;
 const activeConnections = 1_000;
 
 /** Once for each: memory differs little from round to round. */
