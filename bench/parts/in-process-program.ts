@@ -49,6 +49,7 @@ function pick(session: SessionId): void {
     storeDown: false,
     boundedLoad: 1.25,
     random: Math.random,
+    slowStartMs: 0,
     nowMs: 0,
   });
   if (choice.next().kind !== 'pick') throw new Error('no pod was chosen');
