@@ -51,7 +51,8 @@ export function podViews({ watch, clock, slowStartMs }: PodViewParts): readonly 
 /** A series goes with its pod: only those that are there are shown. */
 export function countPods(metrics: Metrics, { watch, clock, slowStartMs }: PodViewParts): void {
   const shown = (): PodWatch['set']['pods'] => watch.set.pods.slice(0, seriesMax);
-  metrics.gauge({ name: 'pods', help: 'Pods by state.', labels: ['state'] }, () => {
+  // Workers look at the pods each by itself: while they differ, the page shows fractions.
+  metrics.gauge({ name: 'pods', help: 'Pods by state.', labels: ['state'], merge: 'average' }, () => {
     const { ready, draining, unhealthy, gone } = watch.set;
     return [
       [['ready'], ready.length],
@@ -60,19 +61,20 @@ export function countPods(metrics: Metrics, { watch, clock, slowStartMs }: PodVi
       [['gone'], gone.length],
     ];
   });
-  metrics.gauge({ name: 'pod_state', help: "1 for each pod's present state.", labels: ['pod', 'state'] }, () =>
+  const state = "1 for each pod's present state.";
+  metrics.gauge({ name: 'pod_state', help: state, labels: ['pod', 'state'], merge: 'max' }, () =>
     shown().map((pod) => [[pod.name, pod.state], 1]),
   );
   metrics.gauge({ name: 'pod_exchanges', help: 'Exchanges in flight at each pod.', labels: ['pod'] }, () =>
     shown().map((pod) => [[pod.name], pod.load.inFlight]),
   );
   const share = 'The part of a usual share of requests without a session that a ready pod gets (health.slowStart).';
-  metrics.gauge({ name: 'pod_share_ratio', help: share, labels: ['pod'] }, () => {
+  metrics.gauge({ name: 'pod_share_ratio', help: share, labels: ['pod'], merge: 'average' }, () => {
     const at = { slowStartMs, nowMs: clock.monotonicMs() };
     return watch.set.ready.slice(0, seriesMax).map((pod) => [[pod.name], shareOf(pod, at)]);
   });
   const panic = 'Whether more than half of the pods look unhealthy, so that those are used too, last.';
-  metrics.gauge({ name: 'pods_panic', help: panic }, () => (watch.set.panic ? 1 : 0));
+  metrics.gauge({ name: 'pods_panic', help: panic, merge: 'max' }, () => (watch.set.panic ? 1 : 0));
   const ejections = 'Pods ejected because connections were refused or not made in time.';
   metrics.countRead({ name: 'pod_ejections_total', help: ejections }, () => watch.ejections);
 }
