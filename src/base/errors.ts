@@ -17,6 +17,7 @@ const rows = {
   'session-too-large': 'A session file is larger than sessions.maxBytes.',
   'directory-unusable': 'The session directory can not be used.',
   'worker-failed': 'A worker process can not serve.',
+  'directory-in-use': 'Another sidecar has this session directory.',
   'replica-failed': 'A replica of the application could not be run.',
 } as const;
 

@@ -7,7 +7,6 @@
 import type { SessionCodec, SessionId } from '../affinity/session-codec.ts';
 import type { SessionView, Window } from '../admin/window.ts';
 import { type Address, formatAddress } from '../base/address.ts';
-import { delay } from '../base/clock.ts';
 import { keyFingerprint } from '../base/keyring.ts';
 import type { SidecarConfig } from '../config/config.ts';
 import { KeeperScope } from '../proxy/keeper-scope.ts';
@@ -15,6 +14,7 @@ import { isPlain } from '../proxy/listen-place.ts';
 import { PerSessionLimit } from '../proxy/per-session.ts';
 import { createProxy, type Proxy } from '../proxy/proxy.ts';
 import { SidecarRole } from '../proxy/sidecar-role.ts';
+import { DirectoryHold } from '../sessions/directory-hold.ts';
 import { Keeper } from '../sessions/keeper.ts';
 import { Notes } from '../sessions/notes.ts';
 import { PeerClient } from '../sessions/peer-client.ts';
@@ -31,6 +31,7 @@ import { InternalSigner } from '../upstream/signed-fields.ts';
 import { observeExchanges } from './exchange-observer.ts';
 import type { KeyCheck } from './key-check.ts';
 import { openCodec, openConfiguredStore, openDigest, type ProcessParts } from './process-parts.ts';
+import { ownDirectory } from './own-directory.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
 import { countSidecar, type SidecarState, sidecarWindow } from './sidecar-window.ts';
@@ -48,8 +49,8 @@ export interface SidecarParts extends ProcessParts {
  * the application's own end, and such a request may not be sent again.
  */
 const gatewaysLearnMs = 2500;
-/** How often a session directory that can't be used yet is tried again. */
-const directoryRetryMs = 500;
+/** How much longer than `timeouts.drain` a sidecar that ends may take: then another one has its directory for good. */
+const predecessorMs = 2000;
 /** At the very end, for the sessions that were busy until then; all of the time after a drain (rules 34). */
 const stopBoundMs = 1500;
 
@@ -75,6 +76,7 @@ class Sidecar implements RunningRole {
   readonly #digestOf: (session: SessionId) => string;
   readonly #nameOf: (session: SessionId) => StoreName;
   readonly #directory: SessionDirectory;
+  readonly #hold: DirectoryHold;
   readonly #notes: Notes;
   readonly #opened: OpenedStore;
   readonly #closeStore: () => Promise<void>;
@@ -104,6 +106,7 @@ class Sidecar implements RunningRole {
       lifetimeMs: session.lifetimeMs,
       clock,
     });
+    this.#hold = new DirectoryHold(this.#directory.privatePath);
     this.#notes = new Notes({ directory: sessions.notes ?? this.#directory.privatePath });
     const own = parts.store === undefined ? openConfiguredStore(config, parts) : undefined;
     this.#opened = parts.store ?? own!;
@@ -137,7 +140,15 @@ class Sidecar implements RunningRole {
   }
 
   async start(): Promise<void> {
-    await this.#directoryReady();
+    await ownDirectory({
+      hold: this.#hold,
+      directory: this.#directory,
+      notes: this.#notes,
+      predecessorMs: this.#config.timeouts.drainMs + predecessorMs,
+      ...this.#parts,
+      waits: (why) => (this.#waitsFor = why),
+      isStopped: () => this.#stopped,
+    });
     if (this.#isStopped()) return;
     const assembled = this.#assemble();
     const { keeper, proxy, peers, own } = assembled;
@@ -189,6 +200,7 @@ class Sidecar implements RunningRole {
   kill(): void {
     this.#stopped = true;
     this.#application.stop();
+    this.#hold.release();
     if (this.#assembled === undefined) return;
     const { keeper, proxy, peers } = this.#assembled;
     keeper.unwatch();
@@ -254,22 +266,6 @@ class Sidecar implements RunningRole {
     const { port } = listen.find(isPlain) ?? listen[0];
     const data = formatAddress({ host: peer.advertise.host, port });
     return { uid: pod.uid ?? this.#notes.podUid(), name: pod.name, peer: formatAddress(peer.advertise), data };
-  }
-
-  /** The application may make its directory itself, when it starts. */
-  async #directoryReady(): Promise<void> {
-    const { clock, log } = this.#parts;
-    for (let told = false; !this.#isStopped(); told = true) {
-      try {
-        this.#directory.check();
-        this.#notes.check();
-        return;
-      } catch (error) {
-        this.#waitsFor = error instanceof Error ? error.message : String(error);
-        if (!told) log.warn({ why: this.#waitsFor }, 'waiting for the session directory');
-        await delay(clock, directoryRetryMs);
-      }
-    }
   }
 
   /** Gives sessions up as they become idle, and goes on answering. Resolves after `boundMs` at the latest. */

@@ -52,10 +52,7 @@ export class PrivateDirectory {
    */
   prepare(): void {
     try {
-      this.#create();
-      const found = lstatSync(this.path);
-      // The application can write here: a symbolic link would lead our writes into the sidecar's own files.
-      if (!found.isDirectory()) throw new HoldfastError('directory-unusable', `${this.path} is not a directory.`);
+      this.assure();
       for (const name of readdirSync(this.path)) {
         if (name.startsWith(temporaryPrefix)) removeFile(join(this.path, name));
       }
@@ -63,6 +60,14 @@ export class PrivateDirectory {
       if (error instanceof HoldfastError) throw error;
       throw new HoldfastError('directory-unusable', `${this.path}: ${errorCode(error)}`, { cause: error });
     }
+  }
+
+  /** Creates the directory where it is missing. @throws HoldfastError 'directory-unusable', the file system's error */
+  assure(): void {
+    this.#create();
+    const found = lstatSync(this.path);
+    // The application can write here: a symbolic link would lead our writes into the sidecar's own files.
+    if (!found.isDirectory()) throw new HoldfastError('directory-unusable', `${this.path} is not a directory.`);
   }
 
   /** Marks it, so that it can be told from a new one that openForWriting() made. @throws the file system's error */

@@ -165,7 +165,7 @@ export class ChaosRound {
   }
 
   async #inject(step: Step): Promise<void> {
-    const failedBefore = this.#checker.failed.length;
+    const startMs = performance.now();
     const parts = [step, ...(step.and === undefined ? [] : [step.and])];
     const injected = await Promise.all(
       parts.map(({ fault, pod }) => this.#injectOne(fault, this.#stage(pod, step.gateway))),
@@ -176,7 +176,8 @@ export class ChaosRound {
     await this.#usersGoOn();
     this.#gaps.over();
     if (parts.some(({ fault }) => faultKind(fault).isOrderly !== true)) return;
-    for (const { user, words } of this.#checker.failed.slice(failedBefore))
+    // A request of before may only now be given up: that was the fault of the step before.
+    for (const { user, words } of this.#checker.failed.filter((failed) => failed.startMs >= startMs))
       this.#fail([`a request failed during ${step.fault}`, ...this.#evidence(user, [words])].join('\n    '));
   }
 

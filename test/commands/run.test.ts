@@ -155,6 +155,24 @@ test('a sidecar waits for its session directory, says so at /startz, and starts 
   assert.equal((await sidecar.probe('/startz')).status, 200);
 });
 
+test('a second sidecar on a session directory ends with 2 and says why; after the first one it starts', async (t) => {
+  const { pods } = await onePod(t, { gateways: 0 });
+  const { sidecar, sessions } = pods[0]!;
+  const taken = sidecar.process;
+  sidecar.configure({ admin: 'off', probes: '127.0.0.1:0', timeouts: { drain: '100ms', drainDelay: '0ms' } });
+  await sidecar.launch();
+  assert.deepEqual(await sidecar.process.ended, { code: 2, signal: null });
+  assert.match(sidecar.process.output, /Another sidecar has this session directory\. /);
+  assert.ok(sidecar.process.output.includes(sessions));
+  assert.ok(taken.running, 'the first one goes on');
+
+  sidecar.configure({ timeouts: { drain: '60s' } });
+  await sidecar.launch();
+  await sidecar.process.ready('waits', () => sidecar.process.output.includes('waiting for the session directory'));
+  await taken.kill('SIGKILL');
+  await sidecar.process.ready('listens', () => sidecar.process.output.includes('sidecar listens'));
+});
+
 test('a sidecar that still waits for its directory ends with 0', async (t) => {
   const { pods } = await onePod(t, { gateways: 0 });
   const { sidecar } = pods[0]!;
