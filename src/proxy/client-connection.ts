@@ -90,6 +90,10 @@ export class ClientConnection implements ClientSide {
     return this.#halfClosed;
   }
 
+  get noneFollows(): boolean {
+    return this.#halfClosed && this.#unread === undefined;
+  }
+
   get waitingBytes(): number {
     return this.#writer.stuckBytes;
   }
@@ -137,19 +141,12 @@ export class ClientConnection implements ClientSide {
   exchangeEnded(next: ClientNext): void {
     this.#user = undefined;
     if (this.#state === 'closed') return;
-    switch (next) {
-      case 'next':
-        this.#nextRequest();
-        return;
-      case 'close':
-        this.#linger();
-        return;
-      case 'cut':
-      case 'reset':
-        this.#writer.flush();
-        if (next === 'cut') this.#socket.destroy();
-        else resetSocket(this.#socket);
-        return;
+    if (next === 'next') this.#nextRequest();
+    else if (next === 'close') this.#linger();
+    else {
+      this.#writer.flush();
+      if (next === 'cut') this.#socket.destroy();
+      else resetSocket(this.#socket);
     }
   }
 
@@ -234,7 +231,9 @@ export class ClientConnection implements ClientSide {
       case 'more':
         if (this.#state === 'head') return;
         this.#state = 'head';
-        this.deadline.set(this.#context.timeouts.headMs);
+        // Where the FIN has come, while the request before was served, this one will never be complete.
+        if (this.#halfClosed) this.#linger();
+        else this.deadline.set(this.#context.timeouts.headMs);
         return;
       case 'refused':
         this.#refuse(step.reason);
@@ -247,6 +246,8 @@ export class ClientConnection implements ClientSide {
         // The body's first bytes go before the start, so that they leave in one write with the head.
         if (step.end < bytes.length) this.#keepRest(bytes, exchange.clientData(bytes, step.end));
         exchange.start();
+        // The FIN came while the request before was served.
+        if (this.noneFollows) this.#user?.clientEnded();
         return;
       }
     }
@@ -292,7 +293,7 @@ export class ClientConnection implements ClientSide {
   #onEnd(): void {
     this.#halfClosed = true;
     if (this.#state === 'idle' || this.#state === 'head') this.#linger();
-    else this.#user?.clientEnded();
+    else if (this.#unread === undefined) this.#user?.clientEnded();
   }
 
   #deadlinePassed(): void {

@@ -23,6 +23,8 @@ export interface ClientSide {
   readonly deadline: Deadline;
   /** The client's FIN was read: it sends nothing more, but it still reads. */
   readonly halfClosed: boolean;
+  /** It has half-closed, and none of what it sent before is still to be read: no further request can come. */
+  readonly noneFollows: boolean;
   /** Bytes that the kernel has not taken yet, though offered; a text that waits for the end of the turn counts as taken. */
   readonly waitingBytes: number;
   /** @returns false when the caller should wait for clientDrained() before it writes more. */

@@ -264,7 +264,7 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
 
   #mayKeepAlive(): boolean {
     const { role, draining } = this.#context;
-    return this.#head.keepAlive && this.#body.complete && !this.#client.halfClosed && !role.closing && !draining;
+    return this.#head.keepAlive && this.#body.complete && !this.#client.noneFollows && !role.closing && !draining;
   }
 
   // The client's side.

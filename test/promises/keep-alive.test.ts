@@ -120,6 +120,48 @@ test('a FIN of the client alone is a half-close: the request is still answered',
   assert.equal(await client.over(), 'fin');
 });
 
+test('requests that were sent before a FIN are all answered, and half of a head is given up at once', async (t) => {
+  const pod = await ScriptedPod.start(t);
+  const under = await ProxyUnderTest.start(t, { role: new ScriptedRole({ candidates: [pod.address] }) });
+  for (const rest of ['', 'GET /4 HTTP/1.1\r\nHo']) {
+    const client = await under.client();
+    client.send(
+      'POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' +
+        `GET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n${rest}`,
+    );
+    client.end();
+    for (const path of ['/1', '/2', '/3']) {
+      const { peer, head } = await pod.request();
+      assert.match(head, new RegExp(`^\\w+ ${path} `));
+      await under.quiet();
+      peer.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok');
+      await client.takes('\r\n\r\nok');
+    }
+    assert.equal(await client.over(), 'fin');
+    assert.equal(client.received, '');
+  }
+});
+
+test('half a body before a FIN is given up at once, behind another request too', async (t) => {
+  const pod = await ScriptedPod.start(t);
+  const under = await ProxyUnderTest.start(t, { role: new ScriptedRole({ candidates: [pod.address] }) });
+  const client = await under.client();
+  client.send(
+    'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n' +
+      'POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabc',
+  );
+  client.end();
+  const { peer } = await pod.request();
+  peer.send(ok);
+  await client.reads(ok);
+  await peer.takes('\r\n\r\n');
+  peer.send(ok);
+  await client.reads(ok);
+  await peer.over();
+  await client.over();
+  assert.equal(client.received, '');
+});
+
 test('a pod connection that sends bytes nobody asked for is not used again', async (t) => {
   const pod = await ScriptedPod.start(t);
   const under = await ProxyUnderTest.start(t, { role: new ScriptedRole({ candidates: [pod.address] }) });
