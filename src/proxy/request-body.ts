@@ -2,14 +2,17 @@
  * The body of one request on its way to the pod: where it ends, whether it is legal and not too large, and the
  * first part of it kept for another attempt (rules 20).
  *
- * Must not know sockets. Bytes are passed on as they came, slices of what was read; only trailers are written anew.
+ * Trailers are checked and stay here (RFC 9110 section 6.5.2 lets them be lost anywhere): `php -S`, and whatever reads
+ * with llhttp's Python binding (uvicorn), take them for fields of the head, and with them a session, an address or a
+ * user that nobody on the way has seen.
+ *
+ * Must not know sockets. Bytes are passed on as they came, slices of what was read.
  */
 
 import type { CloseReason } from '../base/close-reasons.ts';
 import { appendPiece } from '../base/append-piece.ts';
 import type { Limits } from '../base/limits.ts';
 import { type BodyReader, type BodyScan, createBodyReader } from '../http1/body-end.ts';
-import { forwardTrailers } from '../http1/forward-trailers.ts';
 import type { Framing } from '../http1/framing.ts';
 
 /** What read() returns where `fault` says why the body may not go on. */
@@ -17,6 +20,8 @@ export const illegal = -1;
 
 const nothing: Buffer[] = [];
 const noBytes = Buffer.alloc(0);
+/** Ends a chunked body behind its last chunk. */
+const emptyLine = Buffer.from('\r\n', 'latin1');
 
 export class RequestBody {
   readonly #reader: BodyReader | undefined;
@@ -27,8 +32,6 @@ export class RequestBody {
   #replayable = true;
   #fault: CloseReason | undefined;
   #passing: Buffer = noBytes;
-  /** Read, but not passed on before all of it has been: `headBytes` at most. */
-  #trailers = '';
 
   constructor(framing: Framing, limits: Limits) {
     this.#complete = framing.kind === 'none';
@@ -81,18 +84,18 @@ export class RequestBody {
       return illegal;
     }
     this.#complete = scan.state === 'ended';
-    this.#passing = scan.trailerFrom < scan.end ? this.#cleaned(bytes, from, scan) : slice(bytes, from, scan.end);
+    this.#passing =
+      scan.trailerFrom < scan.end ? this.#withoutTrailers(bytes, from, scan) : slice(bytes, from, scan.end);
     if (this.#replayable) this.#keep(this.#passing, unsent);
     return scan.end;
   }
 
-  /** The piece with its part of the trailers: none of them before the last, then those that may go on. */
-  #cleaned(bytes: Buffer, from: number, { end, trailerFrom }: BodyScan): Buffer {
-    this.#trailers += bytes.toString('latin1', trailerFrom, end);
-    const before = bytes.subarray(from, trailerFrom);
-    if (!this.#complete) return before;
-    if (this.#trailers.length === 2 && end - trailerFrom === 2) return slice(bytes, from, end);
-    return Buffer.concat([before, Buffer.from(forwardTrailers(this.#trailers), 'latin1')]);
+  /** The piece without its part of the trailers; an empty line at their end stands for all of them. */
+  #withoutTrailers(bytes: Buffer, from: number, { end, trailerFrom }: BodyScan): Buffer {
+    if (!this.#complete) return bytes.subarray(from, trailerFrom);
+    // The last two bytes of any trailer section are its empty line.
+    if (end - trailerFrom === 2) return slice(bytes, from, end);
+    return Buffer.concat([bytes.subarray(from, trailerFrom), emptyLine]);
   }
 
   #keep(piece: Buffer, unsent: boolean): void {

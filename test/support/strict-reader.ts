@@ -27,6 +27,8 @@ export interface ReadMessage {
   /** latin1, without its frame; as much of it as there is. */
   readonly body: string;
   readonly complete: boolean;
+  /** Of a chunked body that is complete. */
+  readonly trailers?: Fields;
   /** The connection persists behind it. */
   readonly keepAlive: boolean;
   /** Where it stands in the stream. */
@@ -255,7 +257,10 @@ function chunkedAt(stream: string, from: number) {
       const match = chunkLine.exec(line);
       const size = match === null ? NaN : parseInt(match[1]!, 16);
       if (!Number.isSafeInteger(size)) throw new Stop('refused', 'a chunk line is malformed');
-      if (size === 0) return { body, complete: true, end: fieldsAt(stream, end).end };
+      if (size === 0) {
+        const trailers = fieldsAt(stream, end);
+        return { body, complete: true, trailers: trailers.fields, end: trailers.end };
+      }
       body += stream.slice(end, end + size);
       at = end + size;
       if (at + 2 > stream.length && '\r\n'.startsWith(stream.slice(at))) throw new Stop('open', 'the body goes on');
