@@ -10,10 +10,11 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 test_packages := php-cli php-laravel-framework redis-server openssl curl libfaketime \
   php-symfony-framework-bundle php-fpm nginx-light libnginx-mod-stream haproxy libapache2-mod-php \
-  python3-django python3-flask python3-flask-session python3-cachelib gunicorn tomcat10-common openjdk-17-jre-headless
+  python3-django python3-flask python3-flask-session python3-cachelib gunicorn python3-uvicorn python3-h11 python3-httptools \
+  tomcat10-common openjdk-17-jre-headless
 bench_packages := nginx-light haproxy caddy redis-server wrk curl openssl python3-venv librsvg2-bin
 
-.PHONY: help install tools check types lint format fix test fuzz model chaos frameworks docs demo bench bench-docs bench-page bench-keeper image-test
+.PHONY: help install tools check types lint format fix test differential fuzz model chaos frameworks docs demo bench bench-docs bench-page bench-keeper image-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -43,6 +44,10 @@ fix: install ## mend what lint and format can mend themselves
 
 test: install tools check ## everything: types, lint, format and all tests
 	@node --test --test-concurrency=2 --test-timeout=600000 'test/**/*.test.ts'
+
+differential: install ## every byte stream before every reader; COUNT=n more by chance, SEED, READER
+	@.ci/tools $(test_packages)
+	@node test/differential/run.ts $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(READER),--reader "$(READER)")
 
 fuzz: install ## whatever reads strangers' bytes, for SECONDS=n (an hour); TARGET, SEED; INPUT=file runs one input again
 	@node test/fuzz/run.ts $(if $(TARGET),--target $(TARGET)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
