@@ -43,4 +43,6 @@ export interface BodyOptions {
   readonly bodyBytesMax?: number;
   /** Called for each run of data of a chunked body, without its frame: `bytes[start..end)`. Must not throw. */
   readonly onData?: (start: number, end: number) => void;
+  /** Called for each run of chunk extensions, with the white space around them: `bytes[start..end)`. Must not throw. */
+  readonly onExtension?: (start: number, end: number) => void;
 }

@@ -50,6 +50,10 @@ const at = {
   illegal: 20,
 } as const;
 
+function isExtension(state: number): boolean {
+  return state >= at.extensionGap && state <= at.extensionQuoteEnd;
+}
+
 export class ChunkedReader implements BodyReader {
   readonly #scan: BodyScan = { state: 'more', end: 0, markFrom: 0, markSpans: 0, trailerFrom: 0, reason: undefined };
   readonly #options: BodyOptions;
@@ -74,6 +78,7 @@ export class ChunkedReader implements BodyReader {
     // In this piece: where the possible mark begins; -1 if there is none.
     let mark = this.#marked > 0 ? from : -1;
     this.#trailerFrom = this.#state >= at.trailer ? from : -1;
+    let extension = isExtension(this.#state) ? from : -1;
     let index = from;
     while (index < bytes.length) {
       if (this.#state === at.data) {
@@ -87,6 +92,11 @@ export class ChunkedReader implements BodyReader {
       if (after === at.illegal) return this.#refuse(index, before >= at.trailer ? 'bad-trailer' : 'bad-chunk');
       if (this.#extensionBytes > extensionBytesMax) return this.#refuse(index, 'bad-chunk');
       if (this.#trailerBytes > this.#options.trailerBytesMax) return this.#refuse(index, 'bad-trailer');
+      if (extension === -1 && isExtension(after)) extension = index;
+      else if (extension !== -1 && after === at.sizeLf) {
+        this.#options.onExtension?.(extension, index);
+        extension = -1;
+      }
       if (before === at.size) {
         mark = byte === 48 ? index : -1;
         this.#marked = 0;
@@ -100,6 +110,7 @@ export class ChunkedReader implements BodyReader {
       index++;
       if (before === at.lastLf) return this.#report('ended', index, mark);
     }
+    if (extension !== -1) this.#options.onExtension?.(extension, index);
     return this.#report('more', index, mark);
   }
 

@@ -247,7 +247,7 @@ export class ClientConnection implements ClientSide {
         if (step.end < bytes.length) this.#keepRest(bytes, exchange.clientData(bytes, step.end));
         exchange.start();
         // The FIN came while the request before was served.
-        if (this.noneFollows) this.#user?.clientEnded();
+        if (this.noneFollows) exchange.clientEnded();
         return;
       }
     }

@@ -270,8 +270,8 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
   // The client's side.
 
   clientEnded(): void {
-    // With the whole request read, a FIN only says that no other request follows (rules 14).
-    if (!this.#body.complete) this.clientGone();
+    // With the whole request read, a FIN only says that no other request follows (rules 14). Who half-closes reads a refusal.
+    if (!this.#body.complete && this.#phase !== 'refusing') this.clientGone();
   }
 
   clientDrained(): void {

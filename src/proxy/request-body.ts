@@ -4,9 +4,10 @@
  *
  * Trailers are checked and stay here (RFC 9110 section 6.5.2 lets them be lost anywhere): `php -S`, and whatever reads
  * with llhttp's Python binding (uvicorn), take them for fields of the head, and with them a session, an address or a
- * user that nobody on the way has seen.
+ * user that nobody on the way has seen. So do chunk extensions, which nobody uses (RFC 9112 section 7.1.1): behind a long
+ * one Apache gives PHP an empty body.
  *
- * Must not know sockets. Bytes are passed on as they came, slices of what was read.
+ * Must not know sockets. Data is passed on as it came, slices of what was read.
  */
 
 import type { CloseReason } from '../base/close-reasons.ts';
@@ -32,6 +33,8 @@ export class RequestBody {
   #replayable = true;
   #fault: CloseReason | undefined;
   #passing: Buffer = noBytes;
+  /** Where they begin and end in the piece that was read last. */
+  readonly #extensions: number[] = [];
 
   constructor(framing: Framing, limits: Limits) {
     this.#complete = framing.kind === 'none';
@@ -43,6 +46,7 @@ export class RequestBody {
           trailerBytesMax: limits.headBytes,
           trailerFieldsMax: limits.fields,
           bodyBytesMax: limits.bodyBytes,
+          onExtension: (start, end) => this.#extensions.push(start, end),
         });
   }
 
@@ -84,18 +88,27 @@ export class RequestBody {
       return illegal;
     }
     this.#complete = scan.state === 'ended';
-    this.#passing =
-      scan.trailerFrom < scan.end ? this.#withoutTrailers(bytes, from, scan) : slice(bytes, from, scan.end);
+    this.#passing = this.#passingOf(bytes, from, scan);
     if (this.#replayable) this.#keep(this.#passing, unsent);
     return scan.end;
   }
 
-  /** The piece without its part of the trailers; an empty line at their end stands for all of them. */
-  #withoutTrailers(bytes: Buffer, from: number, { end, trailerFrom }: BodyScan): Buffer {
-    if (!this.#complete) return bytes.subarray(from, trailerFrom);
+  /** The piece without extensions and its part of the trailers; an empty line at their end stands for all of them. */
+  #passingOf(bytes: Buffer, from: number, { end, trailerFrom }: BodyScan): Buffer {
     // The last two bytes of any trailer section are its empty line.
-    if (end - trailerFrom === 2) return slice(bytes, from, end);
-    return Buffer.concat([bytes.subarray(from, trailerFrom), emptyLine]);
+    const asItIs = trailerFrom === end || (this.#complete && end - trailerFrom === 2);
+    const to = asItIs ? end : trailerFrom;
+    if (this.#extensions.length === 0 && (asItIs || !this.#complete)) return slice(bytes, from, to);
+    const parts: Buffer[] = [];
+    let start = from;
+    for (let at = 0; at < this.#extensions.length; at += 2) {
+      parts.push(bytes.subarray(start, this.#extensions[at]));
+      start = this.#extensions[at + 1]!;
+    }
+    parts.push(bytes.subarray(start, to));
+    if (!asItIs && this.#complete) parts.push(emptyLine);
+    this.#extensions.length = 0;
+    return Buffer.concat(parts);
   }
 
   #keep(piece: Buffer, unsent: boolean): void {

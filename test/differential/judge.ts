@@ -116,6 +116,8 @@ interface OneCase {
 
 /** The strict reader knows no limits. */
 const limitedBytes = 8000;
+/** Of a trailer section; beyond it is refused as malformed. */
+const fieldsMax = 100;
 /** Answers that judge no syntax. */
 const policies = [413, 414, 417, 431, 501];
 
@@ -125,7 +127,9 @@ function judgeCase({ entry, requests, answer, verdicts, bad }: OneCase): void {
   if (contradicts) bad(`the corpus says ${entry.strict}, the strict reader ${reading.verdict}: ${reading.why}`);
   const wanted = reading.messages.filter(({ complete }) => complete);
   // What was sent on a connection that had closed meanwhile is sent once more.
-  const arrived = requests.filter(({ complete, answered }) => complete && answered);
+  const again = (at: number) =>
+    ['method', 'target', 'body'].every((key) => isSame(requests[at]!, requests[at + 1], key));
+  const arrived = requests.filter(({ complete, answered }, at) => complete && (answered || !again(at)));
   verdicts.legal += wanted.length;
   verdicts.forwarded += arrived.length;
   for (const [index, request] of arrived.entries()) {
@@ -145,6 +149,7 @@ function judgeCase({ entry, requests, answer, verdicts, bad }: OneCase): void {
       verdicts.refused++;
     else bad(`not refused (${reading.why}): ${JSON.stringify(answer.slice(-200))}`);
   }
+  if (wanted.some(({ trailers = [] }) => trailers.length > fieldsMax)) return;
   if (arrived.length >= wanted.length || statuses.some((status) => policies.includes(status))) return;
   // A reader that answers before it has all, or closes without a word, keeps the rest from being read.
   if (cutOff(arrived.length, wanted.length, requests)) return;
@@ -153,13 +158,17 @@ function judgeCase({ entry, requests, answer, verdicts, bad }: OneCase): void {
   );
 }
 
+function isSame(one: Forwarded, other: Forwarded | undefined, key: string): boolean {
+  return other !== undefined && one[key as keyof Forwarded] === other[key as keyof Forwarded];
+}
+
 function cutOff(arrived: number, wanted: number, requests: readonly Forwarded[]): boolean {
   return arrived < wanted && requests.some(({ status, complete, answered }) => status >= 400 || !complete || !answered);
 }
 
-function fits(strict: string, { verdict }: Reading<ReadRequest>): boolean {
+function fits(strict: string, { verdict, messages }: Reading<ReadRequest>): boolean {
   if (strict === 'reject') return verdict === 'refused';
-  return strict === 'incomplete' ? verdict === 'open' : verdict !== 'refused';
+  return strict === 'incomplete' ? verdict === 'open' || messages.length === 0 : verdict !== 'refused';
 }
 
 /** The statuses of Holdfast's own answers: no reader forbids that they are stored. */
@@ -224,8 +233,11 @@ function judgeSeen(reader: Reader, { seen, byId, verdicts, bad }: SeenCase): voi
     for (const key of ['method', 'target', 'body'] as const) {
       const sent =
         key === 'target' && reader.dropsEmptyQuery === true ? request.target.replace(/\?$/, '') : request[key];
+      if (key === 'method' && reader.raisesMethods === true && report.method === sent.toUpperCase()) continue;
       if (report[key] !== sent)
-        bad(`${key} ${JSON.stringify(sent)} is seen as ${JSON.stringify(report[key])} (${said})`);
+        bad(
+          `${key} ${JSON.stringify(sent)} is seen as ${JSON.stringify(report[key])} (${said} with ${JSON.stringify(request.fields)})`,
+        );
     }
     fieldsSeen(reader, { report, request, bad });
   }

@@ -28,6 +28,11 @@ export interface Reader {
   readonly isProxy?: boolean;
   /** Methods that never reach its application. */
   readonly answersItself?: readonly string[];
+  /**
+   * Methods in capitals, whatever was sent: `get` is not GET (RFC 9110 section 9.1), and both are legal, so that it may not be
+   * refused; no framing of a request hangs on it.
+   */
+  readonly raisesMethods?: boolean;
   /** An empty query and none are told alike. */
   readonly dropsEmptyQuery?: boolean;
   command(place: Place): { readonly command: readonly [string, ...string[]]; readonly env?: Record<string, string> };
@@ -78,6 +83,7 @@ export const readers: readonly Reader[] = [
   {
     name: 'gunicorn',
     tells: 'cgi',
+    raisesMethods: true,
     command: python('gunicorn', (port) => [
       '--bind',
       `127.0.0.1:${port}`,

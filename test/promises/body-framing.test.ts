@@ -41,11 +41,11 @@ test('a request body with Content-Length arrives byte for byte, in however many 
   assert.match(await peer.takes('\r\n\r\n'), /^GET \/next /);
 });
 
-test('a chunked request body keeps its chunks and extensions; its trailers stay here', async (t) => {
+test('a chunked request body keeps its chunks; its extensions and trailers stay here', async (t) => {
   const body = '3;a="b"\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n';
   const { peer, head } = await asked(t, `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${body}`);
   assert.match(head, /\r\nTransfer-Encoding: chunked\r\n/);
-  await peer.reads('3;a="b"\r\nabc\r\n0\r\n\r\n');
+  await peer.reads('3\r\nabc\r\n0\r\n\r\n');
 });
 
 test('a chunked answer keeps its chunks and trailers, and its connection serves on', async (t) => {
