@@ -44,6 +44,12 @@ const rows = {
     words: 'The connection to a listener with proxyProtocol does not come from one of trustedProxies.',
   },
   'bad-proxy-header': { side: 'client', words: 'The PROXY header is missing, malformed or too slow.' },
+  'tls-handshake-failed': { side: 'client', words: 'The TLS handshake failed; the log has the reason.' },
+  'tls-handshake-timeout': { side: 'client', words: 'The TLS handshake took too long.' },
+  'client-certificate-refused': {
+    side: 'client',
+    words: 'The client certificate is missing, or nobody trusted signed it.',
+  },
   loop: { side: 'client', status: 508, words: 'The request came back to this sidecar.' },
 
   // What an upstream did.

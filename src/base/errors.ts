@@ -18,6 +18,7 @@ const rows = {
   'directory-unusable': 'The session directory can not be used.',
   'worker-failed': 'A worker process can not serve.',
   'directory-in-use': 'Another sidecar has this session directory.',
+  'certificate-unusable': 'A certificate can not be used.',
   'replica-failed': 'A replica of the application could not be run.',
 } as const;
 

@@ -9,7 +9,7 @@ import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 
 /** Each purpose has a key of its own, so that a signature for one never serves for another. */
 export type KeyPurpose =
-  'pin' | 'seal' | 'name' | 'gateway' | 'move' | 'hop' | 'release' | 'hello' | 'log' | 'fingerprint';
+  'pin' | 'seal' | 'name' | 'gateway' | 'move' | 'hop' | 'release' | 'hello' | 'log' | 'fingerprint' | 'ticket';
 
 /** Secrets in rotation: the first signs and seals, all verify and open. Never empty. */
 export type Secrets = readonly [Buffer, ...Buffer[]];

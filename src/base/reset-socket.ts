@@ -6,6 +6,14 @@
 
 import type { Socket } from 'node:net';
 
+/** What lies under a TLS socket: there, and only there, is a connection to be reset. */
+const carriers = new WeakMap<Socket, Socket>();
+
+/** From now on to reset `secured` is to reset `carrier`: no close_notify goes out before the RST. */
+export function setCarrier(secured: Socket, carrier: Socket): void {
+  carriers.set(secured, carrier);
+}
+
 /**
  * Closes the socket by RST; 'close' always follows.
  *
@@ -16,5 +24,5 @@ import type { Socket } from 'node:net';
 export function resetSocket(socket: Socket): void {
   const isFinBeingSent = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;
   if (isFinBeingSent) socket.destroy();
-  else socket.resetAndDestroy();
+  else (carriers.get(socket) ?? socket).resetAndDestroy();
 }

@@ -8,6 +8,8 @@ import { isAbsolute } from 'node:path';
 import { formatAddress } from '../base/address.ts';
 import type { Config } from '../config/config.ts';
 import { isLoopback } from '../config/settle.ts';
+import type { ListenPlace } from '../proxy/listen-place.ts';
+import { readPair, readPem } from '../proxy/tls-certificate.ts';
 import { parseSavePath } from '../sessions/session-name.ts';
 import type { ConfigOptions } from './load-or-complain.ts';
 import { loadOrComplain } from './load-or-complain.ts';
@@ -34,9 +36,9 @@ function summary(config: Config): string {
 
 /** Rules 39: whoever reaches the application directly goes past the keeper. */
 function warnings(config: Config): readonly string[] {
-  if (config.role !== 'sidecar') return [];
+  const found = config.listen.flatMap((place) => certificateWarnings(place));
+  if (config.role !== 'sidecar') return found;
   const { application, sessions } = config;
-  const found: string[] = [];
   if (!isLoopback(application.host)) {
     found.push(
       `application: ${formatAddress(application)} is not on this machine's loopback: others may reach it past this sidecar, which keeps the files of one pod only`,
@@ -52,6 +54,24 @@ function warnings(config: Config): readonly string[] {
     );
   }
   return found;
+}
+
+/** Enough to get a new one by hand. */
+const expiryWarningMs = 14 * 86_400_000;
+
+/** An expired certificate is served all the same, as everywhere: the listener's other names would go with it. */
+function certificateWarnings(place: ListenPlace): string[] {
+  const nowMs = Date.now();
+  return (place.tls?.certificates ?? []).flatMap(({ certificate, key }, index) => {
+    const { names, startsMs, expiresMs } = readPair(readPem(certificate), readPem(key));
+    const what = `listen ${formatAddress(place)}: certificate ${index}`;
+    const found: string[] = [];
+    if (names.length === 0) found.push(`${what} has no DNS name in its subjectAltName: no client will accept it`);
+    if (expiresMs <= nowMs) found.push(`${what} has expired at ${new Date(expiresMs).toISOString()}`);
+    else if (expiresMs - nowMs < expiryWarningMs) found.push(`${what} expires at ${new Date(expiresMs).toISOString()}`);
+    if (startsMs > nowMs) found.push(`${what} is valid from ${new Date(startsMs).toISOString()} only`);
+    return found;
+  });
 }
 
 /** Whether some socket of this network namespace listens on that port of every interface; false where unknown. */

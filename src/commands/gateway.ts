@@ -33,6 +33,7 @@ import {
 } from './process-parts.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
+import { observeTls } from './tls-observer.ts';
 
 export interface GatewayParts extends ProcessParts {
   /** A store that is open already and shared (`dev`); else the configured one is opened, and closed in the end. */
@@ -86,7 +87,8 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   const pool = new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs });
   const observer = observeExchanges(log, metrics);
   const { descriptors } = parts;
-  const proxy = createProxy({ role, listen, descriptors, timeouts, limits, trustedProxies, clock, observer, pool });
+  const shared = { clock, observer, pool, ...observeTls(listen, parts) };
+  const proxy = createProxy({ role, listen, descriptors, timeouts, limits, trustedProxies, ...shared });
 
   // The window.
   const readSession = (given: string): ReturnType<typeof readSessionId> => readSessionId(given, codec, config);

@@ -35,6 +35,7 @@ import { ownDirectory } from './own-directory.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
 import { countSidecar, type SidecarState, sidecarWindow } from './sidecar-window.ts';
+import { observeTls } from './tls-observer.ts';
 
 export interface SidecarParts extends ProcessParts {
   /** A store that is open already and shared (`dev`); else the configured one is opened, and closed in the end. */
@@ -255,6 +256,7 @@ class Sidecar implements RunningRole {
       trustedProxies,
       clock,
       observer: observeExchanges(log, metrics),
+      ...observeTls(listen, { log, metrics }),
       pool: new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs }),
     });
     return { own, keeper, role, proxy, peers: { client, server } };

@@ -35,6 +35,8 @@ trustedProxies: [10.0.0.0/8]
 listen:
   - 0.0.0.0:8080
   - { address: "0.0.0.0:8081", proxyProtocol: true }
+  - address: 0.0.0.0:8443
+    tls: { certificate: "file:/tls/tls.crt", key: "file:/tls/tls.key" }
 \`\`\`
 `;
 

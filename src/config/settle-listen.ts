@@ -5,11 +5,11 @@
  */
 
 import { parseAddress } from '../base/address.ts';
-import type { ListenPlace } from '../proxy/listen-place.ts';
+import type { ListenPlace, PemSource, TlsSettings } from '../proxy/listen-place.ts';
 import { isPlain } from '../proxy/listen-place.ts';
-import { listenEntry } from './listen-schema.ts';
+import { readAuthority, readPair, readPem } from '../proxy/tls-certificate.ts';
+import { listenEntry, type TlsKeys } from './listen-schema.ts';
 import type { Report } from './problems.ts';
-import { notInThisVersion } from './problems.ts';
 import type { Keys } from './schema.ts';
 
 /** @returns the places that can be used; undefined where there is none, and then it was reported. */
@@ -36,15 +36,52 @@ export function settleListen(
 function readEntry(entry: Keys['listen'][number], path: string, report: Report): ListenPlace | undefined {
   const address = parseAddress(entry.address);
   if (address === undefined) report(path, `"${entry.address}" is not host:port`);
-  const { tls, ...others } = entry as Record<string, unknown>;
-  if (tls !== undefined) report(`${path}.tls`, notInThisVersion);
-  const read = listenEntry.safeParse(others);
+  const read = listenEntry.safeParse(entry);
   for (const issue of read.error?.issues ?? []) {
-    const at = [path, ...issue.path.map(String)].join('.');
+    const at = [path, ...issue.path.map((step) => (typeof step === 'number' ? `[${step}]` : String(step)))];
+    const name = at.join('.').replaceAll('.[', '[');
     // Values are not shown: there may be keys among them.
-    if (issue.code !== 'unrecognized_keys') report(at, issue.message);
-    else for (const name of issue.keys) report(`${at}.${name}`, 'is no key of the configuration');
+    if (issue.code !== 'unrecognized_keys') report(name, issue.message);
+    else for (const unknown of issue.keys) report(`${name}.${unknown}`, 'is no key of the configuration');
   }
   if (address === undefined || read.data === undefined) return undefined;
-  return read.data.proxyProtocol ? { ...address, proxyProtocol: true } : address;
+  const { proxyProtocol } = read.data;
+  const tls = read.data.tls === undefined ? undefined : settleTls(read.data.tls, `${path}.tls`, report);
+  return { ...address, ...(proxyProtocol ? { proxyProtocol } : {}), ...(tls === undefined ? {} : { tls }) };
+}
+
+function settleTls(given: TlsKeys, path: string, report: Report): TlsSettings {
+  const { certificate, key, certificates, clientCa, minVersion, ticketKey } = given;
+  const clientCertificate = given.clientCertificate ?? (clientCa === undefined ? 'off' : 'required');
+  if (clientCertificate !== 'off' && clientCa === undefined) {
+    report(`${path}.clientCa`, 'is needed: the certificates that sign those of clients');
+  }
+  const isPair = certificate !== undefined || key !== undefined;
+  if (isPair === (certificates !== undefined)) report(path, 'takes certificate and key, or certificates');
+  else if (isPair && certificate === undefined) report(`${path}.certificate`, 'is needed');
+  else if (isPair && key === undefined) report(`${path}.key`, 'is needed');
+  const pairs = certificates ?? (certificate !== undefined && key !== undefined ? [{ certificate, key }] : []);
+  const sources = pairs.map((pair) => ({ certificate: pemSource(pair.certificate), key: pemSource(pair.key) }));
+  sources.forEach((pair, index) => {
+    const words = unusable(() => readPair(readPem(pair.certificate), readPem(pair.key)));
+    if (words !== undefined) report(certificates === undefined ? path : `${path}.certificates[${index}]`, words);
+  });
+  const authority = clientCa === undefined ? undefined : pemSource(clientCa);
+  const words = authority === undefined ? undefined : unusable(() => readAuthority(readPem(authority)));
+  if (words !== undefined) report(`${path}.clientCa`, words);
+  return { certificates: sources, minVersion, clientCertificate, clientCa: authority, ticketKey };
+}
+
+/** `file:` stays a reference up to here: the file is read again when it changes. */
+function pemSource(given: string): PemSource {
+  return given.startsWith('file:') ? { kind: 'file', path: given.slice(5) } : { kind: 'text', text: given };
+}
+
+function unusable(read: () => unknown): string | undefined {
+  try {
+    read();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }

@@ -98,6 +98,9 @@ export function followReferences(tree: Tree, environment: Environment, problems:
 /** Stands for a reference that led nowhere; its problem is told already. */
 export const unresolved = Symbol('unresolved');
 
+/** Files that are read again when they change: the reference itself is the value (settle-listen.ts). */
+const readLater = /^listen(?:\[\d+\])?\.tls\.(?:certificates\[\d+\]\.)?(?:certificate|key|clientCa)$/;
+
 function followText(text: string, path: string, environment: Environment, problems: Problem[]): unknown {
   if (text.startsWith('env:')) {
     const name = text.slice(4);
@@ -106,7 +109,7 @@ function followText(text: string, path: string, environment: Environment, proble
     problems.push({ path, words: `the environment variable ${name} is ${value === undefined ? 'not set' : 'empty'}` });
     return unresolved;
   }
-  if (text.startsWith('file:')) {
+  if (text.startsWith('file:') && !readLater.test(path)) {
     const file = text.slice(5);
     const content = readBounded(file, referenceBytesMax);
     // Editors and `echo` end a file with a line feed that is not part of the secret.

@@ -10,11 +10,12 @@ import { type Address, formatAddress } from '../base/address.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { Arrival, isTrusted } from './arrival.ts';
 import { ClientConnection } from './client-connection.ts';
-import type { ListenPlace } from './listen-place.ts';
+import { isPlain, type ListenPlace } from './listen-place.ts';
 import { refusal } from './own-answer.ts';
 import type { ClientPeer } from './plan.ts';
 import { withoutMapping } from './proxy-header.ts';
 import type { ProxyContext } from './proxy-context.ts';
+import { TlsEdge, type TlsObserver } from './tls-edge.ts';
 
 export interface ListenerOptions {
   readonly address: ListenPlace;
@@ -26,6 +27,7 @@ export interface ListenerOptions {
   readonly connections: Set<ClientConnection>;
   /** Those that are not yet connections, likewise. */
   readonly arriving: Set<Arrival>;
+  readonly tlsObserver: (place: ListenPlace) => TlsObserver;
 }
 
 /** Connections that wait to be accepted. The kernel takes the smaller of this and its own maximum. */
@@ -34,9 +36,14 @@ const backlog = 4096;
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
+  readonly #tls: TlsEdge | undefined;
 
+  /** @throws HoldfastError 'certificate-unusable' */
   constructor(options: ListenerOptions) {
     this.#options = options;
+    const { tls: settings } = options.address;
+    const { clock } = options.context;
+    this.#tls = settings && new TlsEdge({ settings, clock, observer: options.tlsObserver(options.address) });
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
 
@@ -51,6 +58,7 @@ export class Listener {
       this.#server.once('error', failed);
       this.#server.listen({ ...place, backlog }, () => {
         this.#server.off('error', failed);
+        this.#tls?.start();
         // Accepting can fail later too (no descriptors left): told, and the listener goes on.
         this.#server.on('error', (error) => context.observer.fault(error));
         resolve({ host: address.host, port: (this.#server.address() as AddressInfo).port });
@@ -60,6 +68,7 @@ export class Listener {
 
   /** Takes no more connections; those that are open stay. Does nothing where it never listened. */
   close(): void {
+    this.#tls?.stop();
     this.#server.close();
   }
 
@@ -80,8 +89,13 @@ export class Listener {
       return;
     }
     const address = withoutMapping(given);
-    if (place.proxyProtocol === true) {
-      new Arrival(socket, address, { ...this.#options, arrived: (arrived, peer) => this.#arrived(arrived, peer) });
+    if (!isPlain(place)) {
+      new Arrival(socket, address, {
+        ...this.#options,
+        place,
+        tls: this.#tls,
+        arrived: (arrived, peer) => this.#arrived(arrived, peer),
+      });
       return;
     }
     const trusted = isTrusted(this.#options.trusted, address);

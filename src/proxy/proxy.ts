@@ -19,6 +19,7 @@ import { Listener, trustedNetworks } from './listener.ts';
 import type { Role } from './plan.ts';
 import type { ExchangeObserver, ProxyContext } from './proxy-context.ts';
 import { RetryBudget } from './retry.ts';
+import type { TlsObserver } from './tls-edge.ts';
 
 export interface ProxyOptions {
   readonly role: Role;
@@ -31,6 +32,8 @@ export interface ProxyOptions {
   readonly trustedProxies: readonly string[];
   readonly clock: Clock;
   readonly observer: ExchangeObserver;
+  /** For each place with TLS; absent: nobody is told. */
+  readonly tlsObserver?: (place: ListenPlace) => TlsObserver;
   /** Belongs to the proxy from now on: destroy() closes it. */
   readonly pool: UpstreamPool;
 }
@@ -57,6 +60,9 @@ export interface Proxy {
   readonly inFlight: number;
 }
 
+const toldNobody: TlsObserver = { secured: () => undefined, served: () => undefined, refused: () => undefined };
+
+/** @throws HoldfastError 'certificate-unusable' */
 export function createProxy(options: ProxyOptions): Proxy {
   const { role, timeouts, limits, clock, observer, pool } = options;
   const retries = new RetryBudget();
@@ -74,7 +80,8 @@ export function createProxy(options: ProxyOptions): Proxy {
   const connections = new Set<ClientConnection>();
   const arriving = new Set<Arrival>();
   const trusted = trustedNetworks(options.trustedProxies);
-  const shared = { context, trusted, connections, arriving };
+  const { tlsObserver = () => toldNobody } = options;
+  const shared = { context, trusted, connections, arriving, tlsObserver };
   const listeners = options.listen.map(
     (address, index) => new Listener({ ...shared, address, descriptor: options.descriptors?.[index] }),
   );

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { config, gateway, problems, sidecar } from './config-case.ts';
+import { Authority } from '../support/certificates.ts';
+import { config, gateway, problems, sidecar, temporaryFile } from './config-case.ts';
 
 const proxied = '{ address: "0.0.0.0:8081", proxyProtocol: true }';
 
@@ -36,4 +37,49 @@ test('what is wrong with an entry is told by its path', () => {
     'listen[1].backlog: is no key of the configuration',
     'listen[1].proxyProtocol: is neither true nor false',
   ]);
+});
+
+test('a certificate and its key are given by file, have to fit, and no problem shows them', async (t) => {
+  const authority = await Authority.create('config');
+  t.after(() => authority.remove());
+  const [one, two] = [await authority.issue('one.test'), await authority.issue('two.test')];
+  const listen = (tls: string): string => `${gateway}\nlisten: { address: "0.0.0.0:443", tls: ${tls} }`;
+  const [certificate, key] = [`file:${one.certificateFile}`, `file:${one.keyFile}`];
+  const { listen: places } = config({ yaml: listen(`{ certificate: "${certificate}", key: "${key}" }`) });
+  assert.deepEqual(places[0].tls, {
+    certificates: [
+      { certificate: { kind: 'file', path: one.certificateFile }, key: { kind: 'file', path: one.keyFile } },
+    ],
+    minVersion: '1.2',
+    clientCertificate: 'off',
+    clientCa: undefined,
+    ticketKey: undefined,
+  });
+  const byVariable = { yaml: listen('{ certificate: env:C, key: env:K, minVersion: 1.3 }') };
+  const environment = { C: one.certificate, K: one.key };
+  assert.equal(config({ ...byVariable, environment }).listen[0].tls?.minVersion, '1.3');
+  const unusable = 'A certificate can not be used.';
+  const nothing = temporaryFile('nothing');
+  const cases = [
+    [`{ certificate: "${certificate}" }`, ['listen.tls.key: is needed']],
+    ['{}', ['listen.tls: takes certificate and key, or certificates']],
+    [
+      `{ certificates: [{ certificate: "${certificate}", key: "file:${two.keyFile}" }] }`,
+      [`listen.tls.certificates[0]: ${unusable} the key does not belong to the certificate`],
+    ],
+    [
+      `{ certificate: "file:${nothing}", key: "${key}" }`,
+      [`listen.tls: ${unusable} the certificate is no PEM certificate`],
+    ],
+    [`{ certificate: "file:/none", key: "${key}" }`, [`listen.tls: ${unusable} /none can not be read: ENOENT`]],
+    [
+      `{ certificate: "${certificate}", key: "${key}", clientCertificate: optional, minVersion: 1.1, sni: x }`,
+      ['listen.tls.minVersion: is neither 1.2 nor 1.3', 'listen.tls.sni: is no key of the configuration'],
+    ],
+    [
+      `{ certificate: "${certificate}", key: "${key}", clientCertificate: optional }`,
+      ['listen.tls.clientCa: is needed: the certificates that sign those of clients'],
+    ],
+  ] as const;
+  for (const [tls, expected] of cases) assert.deepEqual(problems({ yaml: listen(tls) }), expected);
 });

@@ -181,7 +181,6 @@ test('the admin window needs a token beyond loopback, and in a sidecar for any T
 
 test('what this version does not have is refused, never ignored', () => {
   for (const [yaml, path] of [
-    [`${gateway}\nlisten: [{ address: "0.0.0.0:443", tls: { certificate: c, key: k } }]`, 'listen.tls'],
     [gateway.replace('static: [pod-a=10.1.0.4:8080]', 'dns: app.shop.svc:8080'), 'pods.dns'],
     [
       gateway.replace('static: [pod-a=10.1.0.4:8080]', 'kubernetes: { namespace: shop, service: app, port: http }'),

@@ -11,6 +11,7 @@ import type { ListenPlace } from '../../src/proxy/listen-place.ts';
 import type { Role } from '../../src/proxy/plan.ts';
 import { createProxy, type Proxy } from '../../src/proxy/proxy.ts';
 import type { ExchangeLine, NotTaken } from '../../src/proxy/proxy-context.ts';
+import type { TlsObserver } from '../../src/proxy/tls-edge.ts';
 import { UpstreamPool } from '../../src/upstream/pool.ts';
 import { connectPeer, type Peer } from './scripted-peers.ts';
 import { until } from './until.ts';
@@ -54,6 +55,7 @@ export interface UnderTestOptions {
   readonly trustedProxies?: readonly string[];
   /** What the listener asks for beside its address. */
   readonly place?: Partial<ListenPlace>;
+  readonly tlsObserver?: TlsObserver;
 }
 
 export class ProxyUnderTest {
@@ -97,6 +99,7 @@ export class ProxyUnderTest {
       trustedProxies: options.trustedProxies ?? [],
       clock,
       pool,
+      ...(options.tlsObserver === undefined ? {} : { tlsObserver: () => options.tlsObserver! }),
       observer: {
         ended: (line) => void lines.push(line),
         turnedAway: () => turnedAway.count++,
