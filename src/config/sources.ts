@@ -193,10 +193,16 @@ function parseYaml(text: string): Value {
       return { kind: 'bad', why: place === undefined ? words : `line ${place.line}, column ${place.col}: ${words}` };
     }
     const value: unknown = document.toJS({ maxAliasCount: aliasesMax });
-    return { kind: 'value', value };
+    return isEndless(value, []) ? { kind: 'bad', why: 'a value holds itself (& and *)' } : { kind: 'value', value };
   } catch (error) {
     return { kind: 'bad', why: error instanceof Error ? error.name : 'it can not be read' };
   }
+}
+
+/** An alias may stand inside of what it names; aliases are few, so that the walk is short. */
+function isEndless(value: unknown, within: readonly unknown[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return within.includes(value) || Object.values(value).some((child) => isEndless(child, [...within, value]));
 }
 
 function* references(value: unknown): Generator<string> {

@@ -184,3 +184,7 @@ test("a mapping in the place of a key's name is a problem like others, without a
   assert.equal(warn.mock.callCount(), 0);
   assert(found.length > 0);
 });
+
+test('a value that holds itself is a problem', () => {
+  assert.match(problems({ yaml: 'pods: &a { static: [*a] }' }).join(), /a value holds itself/);
+});
