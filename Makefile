@@ -14,7 +14,7 @@ test_packages := php-cli php-laravel-framework redis-server openssl curl libfake
   tomcat10-common openjdk-17-jre-headless
 bench_packages := nginx-light haproxy caddy redis-server wrk curl openssl python3-venv librsvg2-bin
 
-.PHONY: help install tools check types lint format fix test differential fuzz model chaos frameworks docs demo bench bench-docs bench-page bench-keeper image-test
+.PHONY: help install tools check types lint format fix test differential fuzz model chaos frameworks docs demo bench bench-docs bench-page bench-attacks bench-keeper image-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -88,6 +88,8 @@ bench-docs: install ## the same with nothing else running, into docs/benchmarks.
 
 bench-page: install ## docs/benchmarks.md and its plots again from docs/benchmarks/results.json
 	@node bench/page/write.ts
+bench-attacks: install ## what attackers cost: memory, and the waiting of normal users meanwhile; ONLY=part of a name
+	@ulimit -n $$(ulimit -Hn); node bench/attacks.ts
 
 bench-keeper: install ## what a kept session costs, beside the same request without the keeper
 	@.ci/tools redis-server wrk

@@ -7,17 +7,21 @@
 import type { PinTable, TableEntry } from '../affinity/pin-table.ts';
 import type { SessionId } from '../affinity/session-codec.ts';
 import type { SessionView, Window } from '../admin/window.ts';
+import type { Limits } from '../base/limits.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { GatewayRole } from '../proxy/gateway-role.ts';
+import { lookupsMax } from '../proxy/owner-lookup.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { StoreRecord } from '../store/contract.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
+import { countLimits, countRetries } from './limit-metrics.ts';
 import { countPods, podViews, type PodViewParts } from './pod-views.ts';
 
 export interface GatewayWindowParts extends PodViewParts {
   readonly role: GatewayRole;
   readonly table: PinTable;
+  readonly limits: Limits;
   readonly proxy: Proxy;
   readonly pool: UpstreamPool;
   /** Undefined where none is shared. */
@@ -91,6 +95,19 @@ export function countGateway(metrics: Metrics, parts: GatewayWindowParts): void 
   const { table, pool, proxy } = parts;
   // Workers look at the pods each by itself: while they differ, the page shows fractions.
   countPods(metrics, parts);
+  const { limits, role } = parts;
+  const { lookup, perSession } = role.options;
+  countLimits(metrics, () => [
+    { limit: 'connections', use: proxy.connections, max: limits.connections },
+    { limit: 'perSession', use: perSession.largest, max: limits.perSession },
+    { limit: 'retries', use: proxy.retries.retries, max: proxy.retries.max(proxy.inFlight) },
+    { limit: 'lookups', use: lookup?.inFlight ?? 0, max: lookupsMax },
+  ]);
+  countRetries(metrics, () => proxy.retries.refused);
+  const skipped = 'Sessions whose owner was not asked for in the store: too many questions were under way.';
+  metrics.countRead({ name: 'lookups_skipped_total', help: skipped }, () => lookup?.counters.skipped ?? 0);
+  const late = 'Questions to the store, who owns a session, that were not answered within timeouts.lookup.';
+  metrics.countRead({ name: 'lookups_late_total', help: late }, () => lookup?.counters.late ?? 0);
   metrics.gauge({ name: 'pin_table_sessions', help: 'Sessions in the pin table.' }, () => table.size);
   metrics.gauge({ name: 'client_connections', help: 'Open client connections.' }, () => proxy.connections);
   metrics.gauge({ name: 'exchanges', help: 'Exchanges in flight.' }, () => proxy.inFlight);

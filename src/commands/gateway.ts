@@ -97,6 +97,7 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   const wrongKeys = (): string | undefined => own?.keys.problem ?? watch.wrongKeys;
   const { slowStartMs } = config.health;
   const windowParts = {
+    limits,
     clock,
     slowStartMs,
     role,

@@ -6,12 +6,15 @@
 
 import type { DrainRequest, SessionView, Window } from '../admin/window.ts';
 import { formatAddress } from '../base/address.ts';
+import type { Limits } from '../base/limits.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { SidecarConfig } from '../config/config.ts';
+import type { PerSessionLimit } from '../proxy/per-session.ts';
 import type { Proxy } from '../proxy/proxy.ts';
 import type { Keeper } from '../sessions/keeper.ts';
 import type { KeeperCounters } from '../sessions/keeper-counters.ts';
 import type { StoreHealth } from '../store/store-health.ts';
+import { countLimits, countRetries } from './limit-metrics.ts';
 
 /** The sidecar as its window sees it, at the moment of a question. */
 export interface SidecarState {
@@ -30,6 +33,7 @@ export interface SidecarState {
   /** Undefined before the session directory was there. */
   readonly keeper: Keeper | undefined;
   readonly proxy: Proxy | undefined;
+  readonly perSession: PerSessionLimit | undefined;
 }
 
 export interface SidecarWindowOptions {
@@ -120,13 +124,13 @@ const counterHelp: Readonly<Record<keyof KeeperCounters, string>> = {
 };
 
 /** The keeper's counters and the sizes of what the sidecar holds, for /metrics. */
-export function countSidecar(metrics: Metrics, state: () => SidecarState): void {
+export function countSidecar(metrics: Metrics, limits: Limits, state: () => SidecarState): void {
   for (const [name, help] of Object.entries(counterHelp)) {
     const key = name as keyof KeeperCounters;
     const snake = name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
     metrics.countRead({ name: `keeper_${snake}_total`, help }, () => state().keeper?.counters[key] ?? 0);
   }
-  const sizes = (): Keeper['sizes'] => state().keeper?.sizes ?? { known: 0, unsynced: 0, behind: 0 };
+  const sizes = (): Keeper['sizes'] => state().keeper?.sizes ?? { known: 0, unsynced: 0, behind: 0, adopting: 0 };
   metrics.gauge({ name: 'sessions_known', help: 'Sessions this keeper has in memory.' }, () => sizes().known);
   metrics.gauge({ name: 'sessions_unsynced', help: 'Sessions that wait for the store.' }, () => sizes().unsynced);
   const behind = 'Sessions whose answers have left and that are not stored yet (replicate: async).';
@@ -138,6 +142,13 @@ export function countSidecar(metrics: Metrics, state: () => SidecarState): void 
     () => state().proxy?.connections ?? 0,
   );
   metrics.gauge({ name: 'exchanges', help: 'Exchanges in flight.' }, () => state().proxy?.inFlight ?? 0);
+  countLimits(metrics, () => [
+    { limit: 'connections', use: state().proxy?.connections ?? 0, max: limits.connections },
+    { limit: 'perSession', use: state().perSession?.largest ?? 0, max: limits.perSession },
+    { limit: 'adopts', use: sizes().adopting, max: limits.adopts },
+    { limit: 'unsynced', use: sizes().unsynced, max: limits.unsynced },
+  ]);
+  countRetries(metrics, () => state().proxy?.retries.refused ?? 0);
   metrics.gauge({ name: 'application_up', help: 'Whether the application accepts connections.' }, () =>
     state().applicationAccepts ? 1 : 0,
   );

@@ -133,7 +133,7 @@ class Sidecar implements RunningRole {
         return this.#letGo(timeouts.drainMs);
       },
     });
-    countSidecar(metrics, state);
+    countSidecar(metrics, config.limits, state);
   }
 
   get addresses(): readonly Address[] {
@@ -328,6 +328,7 @@ class Sidecar implements RunningRole {
       uid: assembled?.own.uid ?? '',
       keeper: assembled?.keeper,
       proxy: assembled?.proxy,
+      perSession: assembled?.role.options.perSession,
     };
   }
 

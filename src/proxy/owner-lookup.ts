@@ -12,11 +12,13 @@ import type { SessionId } from '../affinity/session-codec.ts';
 import { type Clock, delay } from '../base/clock.ts';
 import type { StoreRecord } from '../store/contract.ts';
 
-const inFlightMax = 256;
+export const lookupsMax = 256;
 const missesMax = 10_000;
 const missKeptMs = 1000;
 
 export class OwnerLookup {
+  /** Questions that were not asked because too many were under way, and that were not answered in time. */
+  readonly counters = { skipped: 0, late: 0 };
   readonly #ownerOf: (session: SessionId) => Promise<StoreRecord | undefined>;
   readonly #clock: Clock;
   readonly #boundMs: number;
@@ -35,13 +37,20 @@ export class OwnerLookup {
     this.#misses = new LRUCache({ max: missesMax });
   }
 
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
   /** One question for each session at a time. Never rejects; undefined at once where too many are under way. */
   ask(session: SessionId): Promise<TableEntry | undefined> | undefined {
     const asked = this.#inFlight.get(session);
     if (asked !== undefined) return asked;
     const missedAtMs = this.#misses.get(session);
     if (missedAtMs !== undefined && this.#clock.monotonicMs() - missedAtMs < missKeptMs) return undefined;
-    if (this.#inFlight.size >= inFlightMax) return undefined;
+    if (this.#inFlight.size >= lookupsMax) {
+      this.counters.skipped++;
+      return undefined;
+    }
     const question = this.#bounded(session).finally(() => this.#inFlight.delete(session));
     this.#inFlight.set(session, question);
     return question;
@@ -49,7 +58,10 @@ export class OwnerLookup {
 
   async #bounded(session: SessionId): Promise<TableEntry | undefined> {
     const answer = this.#ownerOf(session).catch(() => undefined);
-    const record = await Promise.race([answer, delay(this.#clock, this.#boundMs)]);
+    const late = delay(this.#clock, this.#boundMs).then(() => 'late' as const);
+    const told = await Promise.race([answer, late]);
+    if (told === 'late') this.counters.late++;
+    const record = told === 'late' ? undefined : told;
     if (record?.owner === undefined) {
       this.#misses.set(session, this.#clock.monotonicMs());
       return undefined;

@@ -14,6 +14,13 @@ export class PerSessionLimit {
     this.#max = max === 0 ? Number.POSITIVE_INFINITY : max;
   }
 
+  /** Exchanges in flight of the session that has most; goes through all, for /metrics. */
+  get largest(): number {
+    let largest = 0;
+    for (const count of this.#inFlight.values()) largest = Math.max(largest, count);
+    return largest;
+  }
+
   /** Takes a place; false: none is free. Each true is given back by one leave(). */
   enter(session: string): boolean {
     const count = this.#inFlight.get(session) ?? 0;

@@ -58,6 +58,8 @@ export interface Proxy {
   readonly connections: number;
   /** Exchanges and tunnels that are not over. */
   readonly inFlight: number;
+  /** Of them, those that use the retry budget. */
+  readonly retries: Pick<RetryBudget, 'retries' | 'refused' | 'max'>;
 }
 
 const toldNobody: TlsObserver = { secured: () => undefined, served: () => undefined, refused: () => undefined };
@@ -133,6 +135,7 @@ export function createProxy(options: ProxyOptions): Proxy {
       return drained;
     },
     destroy,
+    retries,
     get connections() {
       return connections.size + arriving.size;
     },

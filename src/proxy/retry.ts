@@ -80,14 +80,24 @@ const retriesAlways = 10;
 /** Retried exchanges in flight: at most a fifth of all in flight, or ten. */
 export class RetryBudget {
   #retries = 0;
+  /** Retries that were not made for want of room. */
+  refused = 0;
 
   get retries(): number {
     return this.#retries;
   }
 
+  /** How many there may be beside so many in flight. */
+  max(inFlight: number): number {
+    return Math.max(retriesAlways, inFlight * shareOfInFlight);
+  }
+
   /** @returns false where there is no room; else leave() must be called when the exchange ends. */
   enter(inFlight: number): boolean {
-    if (this.#retries >= Math.max(retriesAlways, inFlight * shareOfInFlight)) return false;
+    if (this.#retries >= this.max(inFlight)) {
+      this.refused++;
+      return false;
+    }
     this.#retries++;
     return true;
   }

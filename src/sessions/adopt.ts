@@ -45,6 +45,11 @@ export class Adopt {
     this.#turns = new Turns(adopts, adopts * waitingPerTurn);
   }
 
+  /** Adopts that ask the store or a peer now, against `limits.adopts`. */
+  get active(): number {
+    return this.#turns.active;
+  }
+
   /** Starts the flight for a request; the entry must have none. */
   start(entry: SessionEntry, ask: AdmitAsk): AdoptFlight {
     return this.#fly(entry, this.#claim.takesFromOthers(ask) ? 'all' : 'non-takers', () => this.#run(entry, ask));

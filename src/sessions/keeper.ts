@@ -179,8 +179,14 @@ export class Keeper implements SessionGate {
   }
 
   /** Sessions in memory; of them those that wait for the store, and those behind their answers (`async`). */
-  get sizes(): { readonly known: number; readonly unsynced: number; readonly behind: number } {
-    return { known: this.#context.known.size, unsynced: this.#unsynced.size, behind: this.#behind.size };
+  get sizes(): Readonly<Record<'known' | 'unsynced' | 'behind' | 'adopting', number>> {
+    const { known } = this.#context;
+    return {
+      known: known.size,
+      unsynced: this.#unsynced.size,
+      behind: this.#behind.size,
+      adopting: this.#adopt.active,
+    };
   }
 
   /** Age of the oldest answer that has left and whose session is not stored, in seconds; 0: there is none. */

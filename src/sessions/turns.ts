@@ -17,6 +17,10 @@ export class Turns {
     this.#waitingMax = waitingMax;
   }
 
+  get active(): number {
+    return this.#active;
+  }
+
   /** True: go on, and call leave() in the end. False: too many wait already. */
   enter(): boolean | Promise<boolean> {
     if (this.#active < this.#atOnceMax) {
