@@ -103,6 +103,11 @@ export class Attempt implements UpstreamUser {
     return this.#state !== 'connecting';
   }
 
+  /** The kernel has taken all of the request that was sent. */
+  get hasSent(): boolean {
+    return this.#upstream.hasSent;
+  }
+
   /** The pod's side is paused because the client does not read. */
   get paused(): boolean {
     return this.#paused;

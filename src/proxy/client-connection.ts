@@ -13,6 +13,7 @@ import type { Socket } from 'node:net';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { Deadline } from '../base/deadline.ts';
 import { resetSocket } from '../base/reset-socket.ts';
+import { readSocket } from '../base/socket-reader.ts';
 import { SocketWriter } from '../base/socket-writer.ts';
 import { HeadBuffer } from '../http1/head-buffer.ts';
 import { readRequestHead, type HeadStep, type RequestHead } from '../http1/request-head.ts';
@@ -20,7 +21,7 @@ import type { ClientNext, ClientSide, ClientUser } from './client-side.ts';
 import { Exchange } from './exchange.ts';
 import { refusal, statusOf } from './own-answer.ts';
 import type { ClientPeer } from './plan.ts';
-import type { ProxyContext } from './proxy-context.ts';
+import { lineOfRefusal, type ProxyContext } from './proxy-context.ts';
 
 /** 'idle': between requests, no byte of the next one read. 'used': an exchange or a tunnel has the connection. */
 type State = 'idle' | 'head' | 'used' | 'lingering' | 'closed';
@@ -28,12 +29,6 @@ type State = 'idle' | 'head' | 'used' | 'lingering' | 'closed';
 /** How long, and how much, a client may still send to a connection that we have ended. */
 const lingerMs = 5_000;
 const lingerBytesMax = 262_144;
-
-/** The line of what was not even a request. */
-const refusedLine = {
-  ...{ method: '', target: '', affinity: 'none' as const, pod: undefined, tried: [], ms: 0 },
-  ...{ session: undefined, replayed: false, heldInVain: false },
-};
 
 export interface ClientConnectionOptions {
   readonly context: ProxyContext;
@@ -55,12 +50,19 @@ export class ClientConnection implements ClientSide {
   #user: ClientUser | undefined;
   /** Read, but not yet looked at: the beginning of the next request. */
   #unread: Buffer | undefined;
+  /** What is being read where it stands in memory that all connections share. */
+  #lent: Buffer | undefined;
   #halfClosed = false;
   #advancing = false;
   #lingered = 0;
 
-  constructor(socket: Socket, options: ClientConnectionOptions) {
+  constructor(accepted: Socket, options: ClientConnectionOptions) {
     const { context, peer } = options;
+    const socket = readSocket(accepted, {
+      read: (bytes, isShared) => this.#onData(bytes, isShared),
+      keepsNextRead: () => this.#user?.readsOn === true,
+      keepsLastRead: () => this.#user?.keepsRead !== false,
+    });
     this.#socket = socket;
     this.#writer = new SocketWriter(socket);
     this.#context = context;
@@ -75,15 +77,9 @@ export class ClientConnection implements ClientSide {
     const ended = guard(() => this.#onEnd());
     const drained = guard(() => this.#user?.clientDrained());
     const closed = guard(() => this.#onClose());
-    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
     // 'close' always follows an error and does the work.
     socket.on('error', () => undefined);
     socket.on('end', ended).on('drain', drained).on('close', closed);
-  }
-
-  /** No request has begun, none is being served. */
-  get idle(): boolean {
-    return this.#state === 'idle';
   }
 
   get halfClosed(): boolean {
@@ -165,12 +161,15 @@ export class ClientConnection implements ClientSide {
     else this.#socket.destroy();
   }
 
-  #onData(bytes: Buffer): void {
+  #onData(bytes: Buffer, isShared: boolean): void {
+    this.#lent = isShared ? bytes : undefined;
     try {
       this.#read(bytes);
     } catch (error) {
       this.#fault(error);
     }
+    if (this.#unread === bytes) this.#unread = this.#owned(bytes, 0);
+    this.#lent = undefined;
   }
 
   #read(bytes: Buffer): void {
@@ -180,9 +179,11 @@ export class ClientConnection implements ClientSide {
         this.#unread = bytes;
         this.#advance();
         return;
-      case 'used':
-        this.#keepRest(bytes, this.#user?.clientData(bytes, 0) ?? 0);
+      case 'used': {
+        const own = this.#owned(bytes, 0);
+        this.#keepRest(own, this.#user?.clientData(own, 0) ?? 0);
         return;
+      }
       case 'lingering':
         this.#lingered += bytes.length;
         if (this.#lingered > lingerBytesMax) this.#socket.destroy();
@@ -190,6 +191,12 @@ export class ClientConnection implements ClientSide {
       case 'closed':
         return;
     }
+  }
+
+  /** What follows `from`, to be kept or given to a user: a copy where it was only lent. */
+  #owned(bytes: Buffer, from: number): Buffer {
+    const rest = from === 0 ? bytes : bytes.subarray(from);
+    return bytes === this.#lent ? Buffer.from(rest) : rest;
   }
 
   /** Keeps what a user did not take for the next request; nothing more is read until then. */
@@ -244,7 +251,10 @@ export class ClientConnection implements ClientSide {
         const exchange = new Exchange(this, step.head, this.#context);
         this.#user = exchange;
         // The body's first bytes go before the start, so that they leave in one write with the head.
-        if (step.end < bytes.length) this.#keepRest(bytes, exchange.clientData(bytes, step.end));
+        if (step.end < bytes.length) {
+          const rest = this.#owned(bytes, step.end);
+          this.#keepRest(rest, exchange.clientData(rest, 0));
+        }
         exchange.start();
         // The FIN came while the request before was served.
         if (this.noneFollows) exchange.clientEnded();
@@ -273,7 +283,7 @@ export class ClientConnection implements ClientSide {
     const { role, observer } = this.#context;
     const text = refusal(reason, { role, sent: false, closing: true });
     this.write(text);
-    observer.ended({ ...refusedLine, status: statusOf(reason), bytes: text.length, reason, client: this.peer.address });
+    observer.ended(lineOfRefusal({ reason, status: statusOf(reason), bytes: text.length, client: this.peer.address }));
     this.#linger();
   }
 

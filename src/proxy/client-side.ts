@@ -49,6 +49,10 @@ export interface ClientSide {
 export interface ClientUser {
   /** Reads on at `from`. @returns the index behind the last byte it took; the rest is the next request's. */
   clientData(bytes: Buffer, from: number): number;
+  /** More is to come for clientData(): it is read into memory of this connection's own. */
+  readonly readsOn: boolean;
+  /** Bytes given to clientData() are kept still, or wait to be written: their memory may not be used again. True is always safe. */
+  readonly keepsRead: boolean;
   /** The client's FIN. */
   clientEnded(): void;
   clientDrained(): void;

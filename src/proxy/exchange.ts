@@ -63,8 +63,6 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
     else this.#refuse(this.#body.fault);
   }
 
-  // Where to go.
-
   #ask(failure: AttemptFailure | undefined): void {
     this.#phase = 'asking';
     const step = this.#plan!.next(failure);
@@ -147,6 +145,14 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
   }
 
   // The request's body.
+
+  get readsOn(): boolean {
+    return !this.#body.complete;
+  }
+
+  get keepsRead(): boolean {
+    return this.#body.kept.length > 0 || this.#attempt?.hasSent !== true;
+  }
 
   clientData(bytes: Buffer, from: number): number {
     const body = this.#body;

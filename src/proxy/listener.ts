@@ -44,7 +44,10 @@ export class Listener {
     const { tls: settings } = options.address;
     const { clock } = options.context;
     this.#tls = settings && new TlsEdge({ settings, clock, observer: options.tlsObserver(options.address) });
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    // Who begins with a request at once is first read by its client connection, which brings its own memory.
+    const pauseOnConnect = isPlain(options.address);
+    const accept = (socket: Socket): void => this.#accept(socket);
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect }, accept);
   }
 
   /** @returns the address taken. @throws HoldfastError 'listen-failed'. */
@@ -77,6 +80,8 @@ export class Listener {
     const { connections: max } = context.limits;
     if (max > 0 && connections.size + arriving.size >= max) {
       socket.on('error', () => undefined);
+      // Unread bytes would make the kernel take the answer back (RFC 9112 section 9.6).
+      socket.resume();
       socket.end(refusal('overloaded', { role: context.role, sent: false, closing: true }), 'latin1');
       socket.destroySoon();
       context.observer.turnedAway(context.clock.monotonicMs());

@@ -110,3 +110,9 @@ export function lineOf(plan: Plan | undefined, facts: ExchangeFacts): ExchangeLi
     heldInVain: facts.heldInVain,
   };
 }
+
+/** Of what was refused before it was a request. */
+export function lineOfRefusal(facts: Pick<ExchangeLine, 'reason' | 'status' | 'bytes' | 'client'>): ExchangeLine {
+  const nothing = { method: '', target: '', affinity: 'none', pod: undefined, tried: [], ms: 0 } as const;
+  return { ...nothing, session: undefined, replayed: false, heldInVain: false, ...facts };
+}

@@ -24,6 +24,7 @@ export interface TunnelOptions {
 }
 
 export class Tunnel implements UpstreamUser, ClientUser {
+  readonly readsOn = true;
   readonly #options: TunnelOptions;
   #clientEnded = false;
   #upstreamEnded = false;
@@ -86,6 +87,10 @@ export class Tunnel implements UpstreamUser, ClientUser {
   fault(error: unknown): void {
     this.#options.fault(error);
     this.#end('internal');
+  }
+
+  get keepsRead(): boolean {
+    return !this.#options.upstream.hasSent;
   }
 
   clientData(bytes: Buffer, from: number): number {
