@@ -87,8 +87,9 @@ export class SocketWriter {
     if (this.#socket.writableLength > 0 || this.#text.length + text.length > waitingTextMax) {
       return this.#socket.write(this.#taken() + text, 'latin1');
     }
-    if (this.#text === '') atEndOfTurn(this);
+    const isFirst = this.#text === '';
     this.#text += text;
+    if (isFirst) atEndOfTurn(this);
     return true;
   }
 

@@ -144,8 +144,6 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
     else this.#refuse(why.unsent !== undefined && statusOf(why.reason) !== 503 ? 'no-pod-ready' : why.reason);
   }
 
-  // The request's body.
-
   get readsOn(): boolean {
     return !this.#body.complete;
   }
@@ -173,8 +171,6 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
     if (this.#body.fault !== undefined) return false;
     return this.#phase === 'asking' || this.#phase === 'attempting' || this.#delivery?.answering === true;
   }
-
-  // The answer.
 
   interimHead(head: ResponseHead): void {
     if (this.#clientGone || this.#head.minor === 0) return;
