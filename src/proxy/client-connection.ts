@@ -130,7 +130,7 @@ export class ClientConnection implements ClientSide {
     const unread = this.#unread;
     if (unread === undefined) return;
     this.#unread = undefined;
-    this.#keepRest(unread, user.clientData(unread, 0));
+    this.#used(unread);
     this.resume();
   }
 
@@ -179,11 +179,9 @@ export class ClientConnection implements ClientSide {
         this.#unread = bytes;
         this.#advance();
         return;
-      case 'used': {
-        const own = this.#owned(bytes, 0);
-        this.#keepRest(own, this.#user?.clientData(own, 0) ?? 0);
+      case 'used':
+        this.#used(this.#owned(bytes, 0));
         return;
-      }
       case 'lingering':
         this.#lingered += bytes.length;
         if (this.#lingered > lingerBytesMax) this.#socket.destroy();
@@ -199,10 +197,11 @@ export class ClientConnection implements ClientSide {
     return bytes === this.#lent ? Buffer.from(rest) : rest;
   }
 
-  /** Keeps what a user did not take for the next request; nothing more is read until then. */
-  #keepRest(bytes: Buffer, from: number): void {
-    if (from >= bytes.length || this.#state !== 'used') return;
-    this.#unread = from === 0 ? bytes : bytes.subarray(from);
+  /** Keeps what the user does not take for the next request; nothing more is read until then. */
+  #used(bytes: Buffer): void {
+    const end = this.#user?.clientData(bytes, 0) ?? 0;
+    if (end >= bytes.length || this.#state !== 'used') return;
+    this.#unread = end === 0 ? bytes : bytes.subarray(end);
     this.#socket.pause();
   }
 
@@ -251,10 +250,7 @@ export class ClientConnection implements ClientSide {
         const exchange = new Exchange(this, step.head, this.#context);
         this.#user = exchange;
         // The body's first bytes go before the start, so that they leave in one write with the head.
-        if (step.end < bytes.length) {
-          const rest = this.#owned(bytes, step.end);
-          this.#keepRest(rest, exchange.clientData(rest, 0));
-        }
+        if (step.end < bytes.length) this.#used(this.#owned(bytes, step.end));
         exchange.start();
         // The FIN came while the request before was served.
         if (this.noneFollows) exchange.clientEnded();
@@ -265,17 +261,13 @@ export class ClientConnection implements ClientSide {
 
   #nextRequest(): void {
     this.#state = 'idle';
-    if (this.#unread !== undefined) {
-      this.#socket.resume();
-      this.#advance();
-      return;
-    }
-    if (this.#halfClosed) {
+    if (this.noneFollows) {
       this.#linger();
       return;
     }
-    this.deadline.set(this.#context.timeouts.keepAliveMs);
+    if (this.#unread === undefined) this.deadline.set(this.#context.timeouts.keepAliveMs);
     if (this.#socket.isPaused()) this.#socket.resume();
+    this.#advance();
   }
 
   /** Answers what is not a request; there is no telling where the next one would begin (RFC 9112 section 9.6). */
