@@ -26,14 +26,12 @@ export type TakenPlan =
  * record's, or an earlier one of our unbroken run: of a take whose reply was lost no note was ever written.
  */
 export function isOurs(record: TakenRecord, note: Note | undefined, uid: string): boolean {
-  const { previous } = record;
-  if (previous.uid !== uid || note === undefined || note.buried === true) return false;
-  return previous.sinceEpoch <= note.epoch && note.epoch <= previous.epoch;
+  return note !== undefined && note.buried !== true && isOurRun(record, note, uid);
 }
 
-/** Whether the record is an import that no keeper has written to since (`holdfast import`). */
-export function isImport(record: TakenRecord): boolean {
-  return record.version === 0 && record.previous.uid === undefined && record.blob !== undefined;
+/** The same of any note, also of one that tells of a logout. */
+export function isOurRun({ previous }: TakenRecord, note: Note, uid: string): boolean {
+  return previous.uid === uid && previous.sinceEpoch <= note.epoch && note.epoch <= previous.epoch;
 }
 
 /**
@@ -52,6 +50,11 @@ export function isBegunAnew(
 ): boolean {
   const isNoted = ours.note?.begunAnew === true;
   return tombstone && ((ours.hasBuried && ours.isServed) || (isNoted && (ours.hasBuried || previous.uid === ours.uid)));
+}
+
+/** Whether the record is an import that no keeper has written to since (`holdfast import`). */
+export function isImport(record: TakenRecord): boolean {
+  return record.version === 0 && record.previous.uid === undefined && record.blob !== undefined;
 }
 
 /**

@@ -7,7 +7,7 @@
 
 import { HoldfastError } from '../base/errors.ts';
 import type { TakeResult } from '../store/contract.ts';
-import { isBegunAnew, isOurs } from './adoption-plan.ts';
+import { isBegunAnew, isOurRun, isOurs } from './adoption-plan.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import type { SessionEntry } from './session-entry.ts';
 
@@ -24,11 +24,24 @@ export class Take {
 
   /** Undefined: the store gave no answer within the longest hold, or is down. */
   async run(entry: SessionEntry): Promise<OwnTake | undefined> {
-    const { notes, store, me } = this.#context.options;
+    const { notes, me } = this.#context.options;
     let hasBuried = false;
     const taken = await this.#asked(async () => {
-      if (await this.#buryNoted(entry)) hasBuried = true;
-      return store.take(entry.name, me, entry.ttlMs);
+      const burial = notes.read(entry.id);
+      if (burial?.buried !== true) return this.#take(entry);
+      hasBuried ||= await this.#bury(entry, burial.epoch);
+      let taken = await this.#take(entry);
+      // The reply to a later take of ours was lost: the logout is of our unbroken run, whatever its epoch.
+      if (taken.kind === 'taken' && !taken.tombstone && isOurRun(taken, burial, me.uid)) {
+        hasBuried ||= await this.#bury(entry, taken.epoch);
+        taken = await this.#take(entry);
+      }
+      // A file that was begun anew is known by this note until there is one of its own term.
+      if (burial.begunAnew !== true) {
+        notes.remove(entry.id);
+        entry.noted = false;
+      }
+      return taken;
     });
     if (taken?.kind !== 'taken') return taken;
     const note = notes.read(entry.id);
@@ -40,18 +53,16 @@ export class Take {
     };
   }
 
+  #take(entry: SessionEntry): Promise<TakeResult> {
+    const { store, me } = this.#context.options;
+    return store.take(entry.name, me, entry.ttlMs);
+  }
+
   /** A logout that the store has not heard of yet is the first thing it hears. True: it took it. */
-  async #buryNoted(entry: SessionEntry): Promise<boolean> {
-    const { notes, store, me } = this.#context.options;
-    const note = notes.read(entry.id);
-    if (note?.buried !== true) return false;
-    const result = await store.bury(entry.name, { epoch: note.epoch, uid: me.uid }, entry.ttlMs);
+  async #bury(entry: SessionEntry, epoch: number): Promise<boolean> {
+    const { store, me } = this.#context.options;
+    const result = await store.bury(entry.name, { epoch, uid: me.uid }, entry.ttlMs);
     if (result.kind === 'stored') this.#context.counters.tombstones++;
-    // A file that was begun anew is known by this note until there is one of its own term.
-    if (note.begunAnew !== true) {
-      notes.remove(entry.id);
-      entry.noted = false;
-    }
     return result.kind === 'stored';
   }
 

@@ -3,7 +3,7 @@
  * steps may come; each stage is one step.
  */
 
-import { isBegunAnew } from '../../src/sessions/adoption-plan.ts';
+import { isBegunAnew, isOurRun } from '../../src/sessions/adoption-plan.ts';
 import type { TakenRecord } from '../../src/store/contract.ts';
 import { capture, fileOf } from './capturing.ts';
 import { isTurnedAway, owned, takeByForce } from './claiming.ts';
@@ -157,20 +157,30 @@ function begin(scene: Scene, index: number): void {
 /** Take.run with #buryNoted (rule 26). */
 function callTake(scene: Scene, index: number): (ReturnType<typeof take> & { begunAnew: boolean }) | undefined {
   const pod = scene.world.pods[index]!;
-  let hasBuried = false;
-  if (pod.note?.buried === true) {
-    const { epoch } = pod.note;
-    const reply = callStore(scene, undefined, index, () => bury(scene, index, { epoch, write: pod.absence }));
-    if (reply === undefined) return undefined;
-    if (pod.note.begunAnew !== true) pod.note = undefined;
-    hasBuried = reply === 'stored';
-  }
+  const burial = pod.note;
   const late = { kind: 'take', pod: index } as const;
-  const reply = callStore(scene, late, index, () => take(scene, index));
+  const uid = podNames[index]!;
+  let hasBuried = false;
+  if (burial?.buried === true) {
+    const buried = callStore(scene, undefined, index, () =>
+      bury(scene, index, { epoch: burial.epoch, write: pod.absence }),
+    );
+    if (buried === undefined) return undefined;
+    hasBuried = buried === 'stored';
+  }
+  let reply = callStore(scene, late, index, () => take(scene, index));
   if (reply === undefined) return undefined;
+  if (burial?.buried === true && reply.kind === 'taken' && !reply.tombstone && isOurRun(reply, burial, uid)) {
+    const { epoch } = reply;
+    const buried = callStore(scene, undefined, index, () => bury(scene, index, { epoch, write: pod.absence }));
+    if (buried === undefined) return undefined;
+    hasBuried ||= buried === 'stored';
+    reply = callStore(scene, late, index, () => take(scene, index));
+    if (reply === undefined) return undefined;
+  }
+  if (burial?.buried === true && burial.begunAnew !== true) pod.note = undefined;
   const { state, note } = pod;
   const isServed = state.at === 'asking' && state.since !== undefined;
-  const uid = podNames[index]!;
   const begunAnew = reply.kind === 'taken' && isBegunAnew(reply, { note, uid, hasBuried, isServed });
   return { ...reply, begunAnew };
 }

@@ -186,6 +186,25 @@ test('rule 26: a logout after a restart in an outage is noted too', async (t) =>
   await until('the tombstone is there', async () => (await pods.record(session))?.tombstone === true);
 });
 
+test('rule 26: a logout noted under an earlier epoch of our unbroken run is a tombstone all the same', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  await p.restart();
+  // The take is executed, and its keeper never hears of it: the note stays at the term before.
+  const take = p.line.next('take', 'lost-reply');
+  const entering = p.enter(session);
+  await take.met;
+  p.cut();
+  const stay = await entering;
+  p.unlink(session);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  await p.mend();
+  await until('the tombstone is there', async () => (await pods.record(session))?.tombstone === true);
+  assert.equal((await p.look(session)).number, 0);
+});
+
 test('a session begun anew after a logout, all in one outage, is stored when the store is back', async (t) => {
   const pods = new Pods(t);
   const p = await pods.add('p');
