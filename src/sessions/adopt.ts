@@ -9,7 +9,7 @@
 
 import { HoldfastError } from '../base/errors.ts';
 import type { TakenRecord } from '../store/contract.ts';
-import { isImport, isNewerThanImport, planTaken, planUnrecorded } from './adoption-plan.ts';
+import { isImport, isLeftByLogout, isNewerThanImport, planTaken, planUnrecorded } from './adoption-plan.ts';
 import { type Capture, ordinary } from './capture.ts';
 import { digestOf } from './file-state.ts';
 import type { Claim } from './claim.ts';
@@ -283,6 +283,7 @@ export class Adopt {
     const note = options.notes.read(entry.id);
     const isHere = note !== undefined || (entry.state.at === 'asking' && entry.state.since !== undefined);
     if (!isHere && options.onStoreDown === 'refuse') return { kind: 'refused', reason: 'not-here' };
+    if (isLeftByLogout(entry.state, note)) options.directory.remove(entry.id);
     this.#context.apply(entry, { on: 'unreachable', tick: this.#context.tick() });
     return { kind: 'here', outcome: isHere ? 'hit' : 'restore-failed' };
   }

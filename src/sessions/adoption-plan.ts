@@ -8,6 +8,7 @@
 import type { TakenRecord } from '../store/contract.ts';
 import { type FileState, mayBeTorn } from './file-state.ts';
 import type { Note } from './notes.ts';
+import type { Ownership } from './ownership.ts';
 
 export type TakenPlan =
   /** Write the store's content over the file. */
@@ -50,6 +51,15 @@ export function isBegunAnew(
 ): boolean {
   const isNoted = ours.note?.begunAnew === true;
   return tombstone && ((ours.hasBuried && ours.isServed) || (isNoted && (ours.hasBuried || previous.uid === ours.uid)));
+}
+
+/**
+ * Whether a file that may be here was made beside a logout that only our note knows of (rules 24, 26): nobody was
+ * answered by it, or the note would say that it was begun anew. Before a request without the store it has to go.
+ */
+export function isLeftByLogout(state: Ownership, note: Note | undefined): boolean {
+  if (note?.buried !== true || note.begunAnew === true) return false;
+  return state.at === 'asking' && state.since === undefined;
 }
 
 /** Whether the record is an import that no keeper has written to since (`holdfast import`). */

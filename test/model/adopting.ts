@@ -3,7 +3,7 @@
  * steps may come; each stage is one step.
  */
 
-import { isBegunAnew, isOurRun } from '../../src/sessions/adoption-plan.ts';
+import { isBegunAnew, isLeftByLogout, isOurRun } from '../../src/sessions/adoption-plan.ts';
 import type { TakenRecord } from '../../src/store/contract.ts';
 import { capture, fileOf } from './capturing.ts';
 import { isTurnedAway, owned, takeByForce } from './claiming.ts';
@@ -294,6 +294,12 @@ function withoutStore(scene: Scene, index: number): void {
   }
   if (!isHere) {
     for (const other of world.requests) if (other.pod === index && other.phase === 'admitting') other.unchecked = true;
+  }
+  if (isLeftByLogout(pod.state, pod.note) && pod.file !== 0) {
+    // What is absent then is absent by the logout.
+    const { absence } = pod;
+    removeFile(world, pod);
+    pod.absence = absence;
   }
   apply(scene, index, { on: 'unreachable', tick: tick(pod) });
   end(scene, index, 'here');

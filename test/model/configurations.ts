@@ -242,8 +242,8 @@ export const configurations: readonly Configuration[] = [
     name: 'logout and login while the store is down, and the keeper dies',
     short: false,
     pods: 1,
-    requests: ['logout', 'add', 'add', 'read'],
-    faults: { outage: 1, keeperDies: 2, lostReply: 1 },
+    requests: ['logout', 'add', 'read'],
+    faults: { outage: 1, keeperDies: 2 },
   },
   {
     name: 'logout, then a lifetime',

@@ -303,6 +303,25 @@ test('a session begun anew after a logout gives way to what another pod has stor
   assert.equal((await pods.record(session))?.tombstone, true);
 });
 
+test('what ran beside a logout in an outage, and outlived its keeper, brings nothing back', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  const stay = await p.enter(session);
+  p.unlink(session);
+  assert.deepEqual(await stay.settle(), { kind: 'leave' });
+  p.restartCut();
+  // Of a request whose keeper is gone: no answer has promised it.
+  p.write(session, '7');
+  p.health.connectionChanged(false);
+  assert.equal((await p.look(session)).number, 0);
+  await p.mend();
+  await until('the tombstone is there', async () => (await pods.record(session))?.tombstone === true);
+  assert.equal((await p.look(session)).number, 0);
+});
+
 test('what comes after a logout that the store would not confirm is no part of it, when the store is back', async (t) => {
   const pods = new Pods(t);
   const p = await pods.add('p', { onStoreDown: 'refuse' });
