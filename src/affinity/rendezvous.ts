@@ -40,20 +40,16 @@ export function heaviest(ring: Ring, key: string, isEligible: (index: number) =>
   let bestHigh = 0;
   let bestLow = 0;
   for (let index = 0; index < ring.names.length; index++) {
-    if (!isEligible(index)) continue;
     const high = mix(keyHigh ^ ring.high[index]!);
     if (best !== -1 && high < bestHigh) continue;
     const low = mix(Math.imul(keyLow, 0x01000193) ^ ring.low[index]!);
-    if (
-      best === -1 ||
-      high > bestHigh ||
-      low > bestLow ||
-      (low === bestLow && ring.names[index]! < ring.names[best]!)
-    ) {
-      best = index;
-      bestHigh = high;
-      bestLow = low;
-    }
+    const isHeavier =
+      best === -1 || high > bestHigh || low > bestLow || (low === bestLow && ring.names[index]! < ring.names[best]!);
+    // Asked last: of a thousand names a handful get here.
+    if (!isHeavier || !isEligible(index)) continue;
+    best = index;
+    bestHigh = high;
+    bestLow = low;
   }
   return best;
 }
