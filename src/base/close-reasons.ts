@@ -29,11 +29,17 @@ const rows = {
   'bad-chunk': { side: 'client', status: 400, words: 'The chunked body is malformed.' },
   'bad-trailer': { side: 'client', status: 400, words: 'A trailer field is malformed.' },
   'version-unsupported': { side: 'client', status: 505, words: 'Only HTTP/1.0 and HTTP/1.1 are spoken here.' },
-  'head-too-large': { side: 'client', status: 431, words: 'The request head is too large.' },
+  'head-too-large': { side: 'client', status: 431, words: 'The request head, or its trailer section, is too large.' },
   'too-many-fields': { side: 'client', status: 431, words: 'The request has too many fields.' },
   'target-too-long': { side: 'client', status: 414, words: 'The request target is too long.' },
   'body-too-large': { side: 'client', status: 413, words: 'The request body is too large.' },
   'expectation-unknown': { side: 'client', status: 417, words: 'Only Expect: 100-continue is known.' },
+  'method-unknown': {
+    side: 'client',
+    status: 501,
+    words:
+      'The method is a known one in other letters; there is no such method, and some applications would take it for that one.',
+  },
   'connect-refused': { side: 'client', status: 501, words: 'CONNECT is not offered.' },
   'head-timeout': { side: 'client', status: 408, words: 'The request head took too long.' },
   'request-body-timeout': { side: 'client', status: 408, words: 'The request body stopped.' },

@@ -91,7 +91,9 @@ export class ChunkedReader implements BodyReader {
       this.#state = after;
       if (after === at.illegal) return this.#refuse(index, before >= at.trailer ? 'bad-trailer' : 'bad-chunk');
       if (this.#extensionBytes > extensionBytesMax) return this.#refuse(index, 'bad-chunk');
-      if (this.#trailerBytes > this.#options.trailerBytesMax) return this.#refuse(index, 'bad-trailer');
+      if (this.#trailerBytes > this.#options.trailerBytesMax) return this.#refuse(index, 'head-too-large');
+      if (this.#trailerFields > (this.#options.trailerFieldsMax ?? Infinity))
+        return this.#refuse(index, 'too-many-fields');
       if (extension === -1 && isExtension(after)) extension = index;
       else if (extension !== -1 && after === at.sizeLf) {
         this.#options.onExtension?.(extension, index);
@@ -229,7 +231,6 @@ export class ChunkedReader implements BodyReader {
       case at.trailer:
         if (byte === CR) return at.lastLf;
         this.#trailerFields++;
-        if (this.#trailerFields > (this.#options.trailerFieldsMax ?? Infinity)) return at.illegal;
         return tokenLower[byte] === 0 ? at.illegal : at.trailerName;
       case at.trailerName:
         if (byte === COLON) return at.trailerValue;

@@ -153,6 +153,8 @@ function judge(
   const framing = requestFraming(fields, minor);
   if (framing.kind === 'refused') return framing;
   if (form?.kind === 'authority') return refused('connect-refused');
+  const method = text.substring(0, line.methodEnd - start);
+  if (isOtherSpelling(method)) return refused('method-unknown');
   const absolute = form?.kind === 'target' ? form : undefined;
   const bodyBytesMax = limits.bodyBytes ?? 0;
   if (framing.kind === 'length' && bodyBytesMax !== 0 && framing.length > bodyBytesMax)
@@ -164,7 +166,7 @@ function judge(
   const persistent =
     minor === 1 ? !connection.includes('close') : connection.includes('keep-alive') && !connection.includes('close');
   const head: RequestHead = {
-    method: text.substring(0, line.methodEnd - start),
+    method,
     target: absolute?.target ?? text.substring(line.targetStart - start, line.targetEnd - start),
     minor,
     host: absolute?.authority ?? facts.host,
@@ -178,6 +180,20 @@ function judge(
     cookie: facts.cookie,
   };
   return { kind: 'head', head, end };
+}
+
+const standardMethods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'];
+
+/**
+ * Methods are case-sensitive (RFC 9110 section 9.1), but gunicorn, Symfony and Laravel raise them: `head` would be
+ * answered there as HEAD is, without the body that its Content-Length announces to everybody else.
+ */
+function isOtherSpelling(method: string): boolean {
+  for (let at = 0; at < method.length; at++) {
+    const code = method.charCodeAt(at);
+    if (code >= 97 && code <= 122) return standardMethods.includes(method.toUpperCase());
+  }
+  return false;
 }
 
 interface Facts {

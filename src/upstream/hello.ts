@@ -59,8 +59,8 @@ export class HelloSigner {
 
   /** @returns the answer's body and the value of its field; undefined where the question is not genuine. */
   answer(question: string, hello: Hello): { readonly body: string; readonly value: string } | undefined {
-    const [nonce, signature] = question.split(';');
-    if (nonce === undefined || signature === undefined) return undefined;
+    if (!isQuestion(question)) return undefined;
+    const [nonce, signature] = question.split(';') as [string, string];
     if (!this.#signer.verify(['question', nonce], signature)) return undefined;
     const body = JSON.stringify(hello);
     return { body, value: this.#signer.sign(['answer', nonce, body]) };

@@ -29,8 +29,8 @@ export interface Reader {
   /** Methods that never reach its application. */
   readonly answersItself?: readonly string[];
   /**
-   * Methods in capitals, whatever was sent: `get` is not GET (RFC 9110 section 9.1), and both are legal, so that it may not be
-   * refused; no framing of a request hangs on it.
+   * Methods in capitals, whatever was sent (RFC 9110 section 9.1 knows no such folding). Where framing hangs on it, for the
+   * standard methods, it never comes so far.
    */
   readonly raisesMethods?: boolean;
   /** An empty query and none are told alike. */

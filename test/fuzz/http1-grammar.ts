@@ -13,7 +13,7 @@ function some(chance: Chance, most: number, make: () => string): string {
   return text;
 }
 
-const methods = ['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'CONNECT', 'TRACE', 'M-X!', 'get'];
+const methods = ['GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'CONNECT', 'TRACE', 'M-X!', 'get', 'Head', 'm-x'];
 const targets = [
   '/',
   '/a?b=c',

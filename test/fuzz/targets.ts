@@ -6,6 +6,7 @@ import { cookies } from './targets/cookies.ts';
 import { configuration, names, notes } from './targets/files.ts';
 import { http1Requests } from './targets/http1-requests.ts';
 import { http1Responses } from './targets/http1-responses.ts';
+import { proxyHeaders } from './targets/proxy-headers.ts';
 import { replies } from './targets/replies.ts';
 import { blobs, messages, pins } from './targets/signed.ts';
 
@@ -13,6 +14,7 @@ export const targets: readonly Target[] = [
   http1Requests,
   http1Responses,
   chunked,
+  proxyHeaders,
   cookies,
   pins,
   messages,

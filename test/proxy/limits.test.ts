@@ -14,6 +14,7 @@ for (const [request, status, reason] of [
   [`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`, 431, 'head-too-large'],
   [`GET / HTTP/1.1\r\nHost: a\r\n${'X: x\r\n'.repeat(120)}\r\n`, 431, 'too-many-fields'],
   ['GET / HTTP/1.1\r\nHost: a\r\nExpect: the-unexpected\r\n\r\n', 417, 'expectation-unknown'],
+  ['get / HTTP/1.1\r\nHost: a\r\n\r\n', 501, 'method-unknown'],
   ['CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', 501, 'connect-refused'],
   ['GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505, 'version-unsupported'],
 ] as const) {

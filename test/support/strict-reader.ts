@@ -14,6 +14,7 @@ const statusLine = new RegExp(`^HTTP/1\\.(\\d) ([1-9]\\d\\d)(?: (${text}))?$`);
 const fieldLine = new RegExp(`^(${token}):[ \\t]*(${text}?)[ \\t]*$`);
 const extension = `[ \\t]*;[ \\t]*${token}(?:[ \\t]*=[ \\t]*(?:${token}|"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"))?`;
 const chunkLine = new RegExp(`^([0-9A-Fa-f]{1,16})(?:${extension})*$`);
+const standardMethod = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)$/;
 const namedHost = /^(?:[-._~!$&'()*+,;=0-9A-Za-z]|%[0-9A-Fa-f]{2})*(?::\d*)?$/;
 const literalHost = /^\[([^\]]*)\](?::\d*)?$/;
 const emptyLinesMax = 8;
@@ -148,6 +149,8 @@ function readRequest(stream: string, start: number): ReadRequest & { stop?: Stop
   if (!isAuthority(hosts[0] ?? '')) throw new Stop('refused', 'a bad Host');
   const framing = declared(fields, minor) ?? 0;
   if (method === 'CONNECT') throw new Stop('policy', 'CONNECT');
+  if (!standardMethod.test(method) && standardMethod.test(method.toUpperCase()))
+    throw new Stop('policy', 'a standard method in other letters');
   if (minor === 1 && members(fields, 'expect').some((word) => word !== '100-continue'))
     throw new Stop('policy', 'Expect');
   const cookies = valuesOf(fields, 'cookie').filter((value) => value !== '');

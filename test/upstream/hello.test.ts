@@ -18,7 +18,15 @@ test('a question is answered, and the answer read', () => {
 
 test('a question that is not signed with our key is no hello', () => {
   const { value } = signer.question();
-  for (const forged of ['', ';', value.slice(0, -1), `x${value}`, stranger.question().value]) {
+  for (const forged of [
+    '',
+    ';',
+    value.slice(0, -1),
+    `x${value}`,
+    `${value};`,
+    `${value};x`,
+    stranger.question().value,
+  ]) {
     assert.equal(signer.answer(forged, hello), undefined, forged);
   }
 });
