@@ -5,7 +5,10 @@
  * Must not know what a gateway does (gateway.ts, in each worker).
  */
 
+import { createHmac, randomBytes } from 'node:crypto';
+
 import type { Window } from '../admin/window.ts';
+import { formatAddress } from '../base/address.ts';
 import { HoldfastError } from '../base/errors.ts';
 import type { Lifecycle } from '../base/lifecycle.ts';
 import { changedKeys } from '../config/changed-keys.ts';
@@ -14,6 +17,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { Keys } from '../config/schema.ts';
 import { Crew, type CrewPlan } from '../workers/crew.ts';
 import { CrewMetrics, CrewWindow } from '../workers/crew-window.ts';
+import type { ListenPlace } from '../proxy/listen-place.ts';
 import { canBindForOthers, ListenSockets } from '../workers/listen-sockets.ts';
 import { openWindows } from './open-windows.ts';
 import { closeBoundMs, drainBoundMs } from './process-end.ts';
@@ -44,6 +48,7 @@ export interface RunningWorkers {
 export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningWorkers {
   const { log, metrics, clock, lifecycle, reloader, gaveUp } = parts;
   const sockets = new ListenSockets();
+  const tickets = randomBytes(32);
   const startOver = Promise.withResolvers<undefined>();
   let started = false;
   let stopping = false;
@@ -78,7 +83,7 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
   async function planOf(next: GatewayConfig): Promise<CrewPlan> {
     const descriptorsOf = await sockets.take(next.listen, places);
     const endBoundMs = drainBoundMs(next) + closeBoundMs + exitMs;
-    return { workers: places, config: shareOf(next, places), descriptorsOf, endBoundMs };
+    return { workers: places, config: shareOf(next, places, tickets), descriptorsOf, endBoundMs };
   }
 
   return {
@@ -133,6 +138,8 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
         sockets.keepOnly(current.listen, places);
       }
       log.configure(next.log);
+      // They were started at the level that was in force until now.
+      crew.tellAll({ kind: 'level', level: log.level });
       const changed = changedKeys(parts.keysAtStart, loaded.keys).filter((path) => restartKeys.has(path));
       return isFewer ? [...changed, 'workers'] : changed;
     },
@@ -140,8 +147,21 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
   };
 }
 
-/** What is limited for the whole process is shared out among its workers. */
-function shareOf(config: GatewayConfig, workers: number): GatewayConfig {
+/** What the whole process has, as each of its workers gets it: limits are shared out, TLS tickets are good for all. */
+function shareOf(config: GatewayConfig, workers: number, tickets: Buffer): GatewayConfig {
   const { limits } = config;
-  return { ...config, limits: { ...limits, connections: Math.ceil(limits.connections / workers) } };
+  const [first, ...rest] = config.listen;
+  return {
+    ...config,
+    listen: [withTickets(first, tickets), ...rest.map((place) => withTickets(place, tickets))],
+    limits: { ...limits, connections: Math.ceil(limits.connections / workers) },
+  };
+}
+
+/** A client comes to another worker each time. What follows from the secret changes with time (tls-contexts.ts). */
+function withTickets(place: ListenPlace, secret: Buffer): ListenPlace {
+  if (place.tls === undefined || place.tls.ticketKey !== undefined) return place;
+  // As in a single process, one address takes no tickets of another.
+  const ticketKey = createHmac('sha256', secret).update(formatAddress(place)).digest();
+  return { ...place, tls: { ...place.tls, ticketKey } };
 }

@@ -1,6 +1,6 @@
 /**
  * One of several workers of a gateway, started by `run` (run-workers.ts) with a configuration and bound sockets, and
- * ended by it. Signals are the parent's: one that reaches the whole process group counts once.
+ * ended by it. Signals are the parent's: one that reaches all processes counts once.
  *
  * Must not know files of configuration, nor what is shown of it: its parent has the window.
  */

@@ -39,7 +39,7 @@ const tls = z.strictObject({
   ticketKey: secret()
     .optional()
     .describe(
-      "Lets the processes that share it resume each other's sessions. By default each has its own. The keys that follow from it change every 12 hours.",
+      "Lets the processes that share it resume each other's sessions. By default each has its own, shared by its workers. The keys that follow from it change every 12 hours.",
     ),
 });
 

@@ -47,8 +47,9 @@ const lookEveryMs = 1000;
 const hurryMs = 1000;
 /** Workers that end while others serve in their places; each is as large as one that serves. */
 const leavingMax = 64;
-/** Looks in a row that a worker may leave without an answer. */
-const silencesMax = 10;
+/** Looks in a row without a word from a worker. Who answers late is busy and not hung. */
+const silentLooksMax = 10;
+const stopping: CrewStart = { kind: 'failed', exitCode: 2, why: 'the process is stopping' };
 
 export class Crew {
   readonly #options: CrewOptions;
@@ -56,7 +57,8 @@ export class Crew {
   #places: Place[] = [];
   /** Told to end, and those that are to take their places. */
   readonly #others = new Set<WorkerProcess>();
-  readonly #silences = new WeakMap<WorkerProcess, number>();
+  /** What had been heard of a worker at the last look, and for how many looks nothing more. */
+  readonly #silences = new WeakMap<WorkerProcess, { readonly heard: number; readonly looks: number }>();
   #look: Timer | undefined;
   #stopping = false;
 
@@ -93,6 +95,7 @@ export class Crew {
    * nothing changes. Not called again before it is done.
    */
   async replace(plan: CrewPlan): Promise<CrewStart> {
+    if (this.#stopping) return stopping;
     if (this.#others.size > leavingMax) {
       return { kind: 'failed', exitCode: 2, why: `${this.#others.size} workers of earlier reloads have not ended yet` };
     }
@@ -146,7 +149,7 @@ export class Crew {
     void worker.ended.then((why) => {
       if (!this.#others.delete(worker)) return;
       log.info({ worker: number, pid: worker.pid, why }, 'a worker has ended');
-      ended(worker, 'in-order');
+      ended(worker, why === 'exit code 0' ? 'in-order' : 'died');
     });
     return worker;
   }
@@ -232,7 +235,7 @@ export class Crew {
   }
 
   #notNow(fresh: readonly WorkerProcess[]): CrewStart | undefined {
-    if (this.#stopping) return { kind: 'failed', exitCode: 2, why: 'the process is stopping' };
+    if (this.#stopping) return stopping;
     const dead = fresh.find(({ hasEnded }) => hasEnded);
     return dead && { kind: 'failed', exitCode: 2, why: `worker ${dead.number} died as soon as it served` };
   }
@@ -240,10 +243,11 @@ export class Crew {
   #lookAtAll(): void {
     const { clock, log } = this.#options;
     for (const worker of this.serving) {
-      void worker.askMetrics().then((answered) => {
-        const silences = answered ? 0 : (this.#silences.get(worker) ?? 0) + 1;
-        this.#silences.set(worker, silences);
-        if (silences < silencesMax || worker.hasEnded) return;
+      void worker.askMetrics().then(() => {
+        const { heard, looks } = this.#silences.get(worker) ?? { heard: 0, looks: 0 };
+        const silent = worker.heardCount > heard ? 0 : looks + 1;
+        this.#silences.set(worker, { heard: worker.heardCount, looks: silent });
+        if (silent < silentLooksMax || worker.hasEnded) return;
         log.error({ worker: worker.number, pid: worker.pid }, 'a worker answers nothing and is killed');
         worker.kill();
       });

@@ -38,6 +38,8 @@ export class WorkerProcess {
   reading: MetricsReading | undefined;
   /** As it last told. */
   state: WorkerState | undefined;
+  /** Messages that came from it, answers that came too late for anybody included. */
+  heardCount = 0;
   /** Of the clock; undefined: it does not serve yet. */
   servesSinceMs: number | undefined;
   readonly #child: ChildProcess;
@@ -54,6 +56,8 @@ export class WorkerProcess {
     this.#child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', 'worker'], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...descriptors],
       serialization: 'advanced',
+      // A group of its own: a signal to ours would end a worker that has not come to ignoring it yet.
+      detached: true,
     });
     const { promise: started, resolve: startIs } = Promise.withResolvers<StartResult>();
     const { promise: ended, resolve: endIs } = Promise.withResolvers<string>();
@@ -70,7 +74,8 @@ export class WorkerProcess {
     this.#child.on('error', (error) => {
       if (this.#child.pid === undefined) hasEnded(error.message);
     });
-    this.#child.on('exit', (code, signal) => hasEnded(signal ?? `exit code ${code ?? 0}`));
+    // 'close' comes behind the last message, 'exit' may come before it.
+    this.#child.on('close', (code, signal) => hasEnded(signal ?? `exit code ${code ?? 0}`));
     this.#child.on('message', (message) => this.#hear(message as FromWorker, startIs));
     this.tell({ kind: 'start', ...start, descriptors: descriptors.map((_, index) => ownDescriptors + index) });
   }
@@ -98,12 +103,10 @@ export class WorkerProcess {
     if (state !== undefined) this.state = state as WorkerState;
   }
 
-  /** Brings `reading` up to date. @returns whether it answered in time. */
-  async askMetrics(): Promise<boolean> {
+  /** Brings `reading` up to date, if it answers in time. */
+  async askMetrics(): Promise<void> {
     const reading = await this.#ask({ about: 'metrics' });
-    if (reading === undefined) return false;
-    this.reading = reading as MetricsReading;
-    return true;
+    if (reading !== undefined) this.reading = reading as MetricsReading;
   }
 
   /** @returns undefined where it does not know the session, or did not answer in time. */
@@ -128,6 +131,7 @@ export class WorkerProcess {
   }
 
   #hear(message: FromWorker, startIs: (result: StartResult) => void): void {
+    this.heardCount++;
     switch (message.kind) {
       case 'serving':
         this.servesSinceMs = this.#clock.monotonicMs();

@@ -1,13 +1,17 @@
 /** A gateway with several workers: real processes, real Redis and PHP. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
+import { connect } from 'node:tls';
 import { request } from 'undici';
 
 import { applications } from '../support/applications.ts';
+import { Authority } from '../support/certificates.ts';
 import { describeVerdict } from '../support/checker-verdict.ts';
 import { isRunning, runningWorkers, startedWorkers } from '../support/deployed-workers.ts';
 import { deploy, type Deployment, type DeployedGateway } from '../support/deployment.ts';
+import { freePorts } from '../support/free-port.ts';
 import { SessionChecker } from '../support/session-checker.ts';
 import { until } from '../support/until.ts';
 
@@ -47,6 +51,16 @@ async function alone(origin: string, path: string): Promise<number> {
   const { statusCode, body } = await request(`${origin}${path}`, { headers: { connection: 'close' }, reset: true });
   await body.dump();
   return statusCode;
+}
+
+/** A TLS handshake on a connection of its own. @returns the session to resume, and whether one was. */
+async function shake(port: number, ca: string, session?: Buffer): Promise<{ session: Buffer; resumed: boolean }> {
+  const options = { servername: 'shop.test', ca, maxVersion: 'TLSv1.2', ...(session && { session }) } as const;
+  const socket = connect({ host: '127.0.0.1', port, ...options });
+  await once(socket, 'secureConnect');
+  const shaken = { session: socket.getSession()!, resumed: socket.isSessionReused() };
+  socket.destroy();
+  return shaken;
 }
 
 test('workers are one gateway: sessions stick whichever gets the request, and one window shows and counts for all', async (t) => {
@@ -122,10 +136,22 @@ test('a reload replaces the workers and fails no request; a bad file changes not
   assert.deepEqual(refused.problems.map((problem) => problem.split(':')[0]).sort(), ['timeouts.head', 'workers']);
   assert.deepEqual(runningWorkers(gateway.process), old);
 
-  await gateway.write({ timeouts: { head: '9s' }, workers: 3, adminToken: 'a-token-that-is-new-and-long' });
+  const authority = await Authority.create('workers');
+  t.after(() => authority.remove());
+  const { certificateFile, keyFile } = await authority.issue('shop.test');
+  const [port] = (await freePorts(1)) as [number];
+  const tls = { certificate: `file:${certificateFile}`, key: `file:${keyFile}` };
+  const listen = [new URL(gateway.origin).host, { address: `127.0.0.1:${port}`, tls }];
+  const others = { workers: 3, adminToken: 'a-token-that-is-new-and-long' };
+  await gateway.write({ timeouts: { head: '9s' }, listen, log: { level: 'error' }, ...others });
   process.kill(gateway.process.pid, 'SIGHUP');
   await until('the old ones have ended', () => !old.some(isRunning), { deadlineMs: 30_000 });
+  const replacedMs = Date.now();
   assert.equal(runningWorkers(gateway.process).length, 3);
+  const { session } = await shake(port, authority.certificate);
+  for (let count = 0; count < 12; count++) {
+    assert.ok((await shake(port, authority.certificate, session)).resumed, 'whichever worker gets it');
+  }
   const applied = (await asked(gateway, '/reload')) as { result: string; needRestart: string[] };
   assert.deepEqual([applied.result, applied.needRestart], ['applied', ['adminToken']]);
 
@@ -135,6 +161,11 @@ test('a reload replaces the workers and fails no request; a bad file changes not
   assert.deepEqual(verdict.violations, [], describeVerdict(verdict));
   assert.deepEqual(verdict.errors, {}, describeVerdict(verdict));
   assert.equal(await number(gateway, /^holdfast_worker_ends_total\{how="in-order"\} (\d+)$/gm), 2);
+  await gateway.process.kill('SIGTERM');
+  const told = gateway.process.logLines.filter(
+    ({ level, time }) => level === 'info' && Date.parse(String(time)) > replacedMs,
+  );
+  assert.deepEqual(told, [], "the new workers have the new log's level");
 });
 
 test('SIGTERM drains all workers while the window says so; workers whose parent was killed end as gracefully', async (t) => {
