@@ -146,6 +146,11 @@ export function mergedText(readings: readonly MetricsReading[]): Promise<string>
   return merged(readings).metrics();
 }
 
+/** Without the gauges that are one process's view of what all see: who begins or ends sees it wrong. */
+export function addedUpIn(reading: MetricsReading): MetricsReading {
+  return reading.filter(({ aggregator }) => aggregator === 'sum');
+}
+
 /** What has been counted for ever, by one process or several: without the gauges, which end with their process. */
 export async function countedIn(readings: readonly MetricsReading[]): Promise<MetricsReading> {
   const families = await familiesOf(merged(readings));

@@ -7,7 +7,14 @@
 
 import type { Condition, DrainRequest, PodView, SessionView, Window } from '../admin/window.ts';
 import type { LogLevel } from '../base/log.ts';
-import { countedIn, mergedText, type Metrics, type MetricsPage, type MetricsReading } from '../base/metrics.ts';
+import {
+  addedUpIn,
+  countedIn,
+  mergedText,
+  type Metrics,
+  type MetricsPage,
+  type MetricsReading,
+} from '../base/metrics.ts';
 import type { Crew } from './crew.ts';
 import type { WorkerState } from './messages.ts';
 import type { WorkerProcess } from './worker-process.ts';
@@ -59,8 +66,11 @@ export class CrewWindow implements Window {
     return well.find(({ reason }) => reason !== 'ready') ?? { ok: true, reason: 'ready' };
   }
 
+  /** Who begins has not asked the pods yet, and who ends may know others: what is in flight there is all that counts. */
   pods(): readonly PodView[] {
-    return mergedPods(this.#states().map(({ pods }) => pods));
+    const { all, serving } = this.#options.crew;
+    const podsOf = (workers: readonly WorkerProcess[]): PodView[] => workers.flatMap(({ state }) => state?.pods ?? []);
+    return mergedPods(podsOf(serving), podsOf(all.filter((worker) => !serving.includes(worker))));
   }
 
   /** Each worker has a table of its own; the newest term is the truth (rules 23). */
@@ -99,18 +109,17 @@ export class CrewWindow implements Window {
 
 type Figures = ReturnType<Window['figures']>;
 
-/** In flight is added up. Where the workers differ about a pod's state the worst is shown, and how many say so. */
-function mergedPods(views: readonly (readonly PodView[])[]): readonly PodView[] {
-  const rows = new Map<string, PodView[]>();
-  for (const pod of views.flat()) {
-    const key = JSON.stringify([pod.name, pod['uid']]);
-    const known = rows.get(key);
-    if (known === undefined) rows.set(key, [pod]);
-    else known.push(pod);
-  }
-  return [...rows.values()].map((same) => {
+/**
+ * In flight is added up. Where the workers differ about a pod's state the worst is shown, and how many say so.
+ * @param others of workers that do not serve, for what is in flight
+ */
+function mergedPods(views: readonly PodView[], others: readonly PodView[]): readonly PodView[] {
+  const keyOf = (pod: PodView): string => JSON.stringify([pod.name, pod['uid']]);
+  const further = Map.groupBy(others, keyOf);
+  return [...Map.groupBy(views, keyOf)].map(([key, same]) => {
     const worst = same.reduce((one, other) => (badness(other.state) > badness(one.state) ? other : one));
-    const inFlight = same.reduce((sum, pod) => sum + pod.inFlight, 0);
+    const counted = [...same, ...(further.get(key) ?? [])];
+    const inFlight = counted.reduce((sum, pod) => sum + pod.inFlight, 0);
     const agree = same.filter(({ state }) => state === worst.state).length;
     const why = agree === same.length ? worst.why : `${worst.why} (${agree} of ${same.length} workers)`;
     return { ...worst, why, inFlight };
@@ -159,7 +168,11 @@ export class CrewMetrics implements MetricsPage {
   async text(): Promise<string> {
     await Promise.all(this.#crew.all.map((worker) => worker.askMetrics()));
     // At one moment: a worker is among those that run or in the past, never in both.
-    const present = this.#crew.all.map(({ reading }) => reading).filter((reading) => reading !== undefined);
+    const { all, serving } = this.#crew;
+    const present = all.flatMap((worker) => {
+      if (worker.reading === undefined) return [];
+      return [serving.includes(worker) ? worker.reading : addedUpIn(worker.reading)];
+    });
     const past = this.#past;
     return mergedText([await this.#own.read(), ...present, await past]);
   }

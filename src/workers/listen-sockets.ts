@@ -14,7 +14,7 @@ import { type Address, formatAddress } from '../base/address.ts';
 import { HoldfastError } from '../base/errors.ts';
 
 /** Whether this Node can bind a socket that others accept from (since 26.4). */
-export const canBindForOthers = 'BoundSocket' in net;
+export const canBindForOthers = typeof net.BoundSocket === 'function';
 
 export class ListenSockets {
   /** By address as configured; the n-th of two equal ones (port 0) has a name of its own. */

@@ -3,23 +3,40 @@
  * seen without a gateway. Started as the real one is, with the command `worker`.
  */
 
-import type { FromWorker, ToWorker } from '../../src/workers/messages.ts';
+import type { MetricsReading } from '../../src/base/metrics.ts';
+import type { FromWorker, Question, ToWorker, WorkerState } from '../../src/workers/messages.ts';
 
 export interface WorkerScript {
-  /** late: serves, and answers each question only when the next one comes. */
-  readonly does: 'serve' | 'fail' | 'late' | 'silent';
+  /**
+   * start: answers, and never serves. late: serves, and answers each question only when the next one comes. linger: serves,
+   * and does not end when it is told to.
+   */
+  readonly does: 'serve' | 'fail' | 'late' | 'silent' | 'linger' | 'start';
+  /** What it says of its one pod. */
+  readonly podState?: string;
 }
 
 let script: WorkerScript = { does: 'serve' };
-const waiting: number[] = [];
+const waiting: { readonly id: number; readonly question: Question }[] = [];
 
 function tell(message: FromWorker, told: () => void = () => undefined): void {
   process.send!(message, undefined, {}, told);
 }
 
-function reading(value: number): Extract<FromWorker, { readonly kind: 'last' }>['reading'] {
+function reading(value: number): MetricsReading {
   const values = [{ labels: {}, value }];
-  return [{ name: 'holdfast_seen_total', help: 'For tests.', type: 'counter', aggregator: 'sum', values }];
+  const panic = [{ labels: {}, value: script.podState === 'unhealthy' ? 1 : 0 }];
+  const common = { help: 'For tests.', values };
+  return [
+    { ...common, name: 'holdfast_seen_total', type: 'counter', aggregator: 'sum' },
+    { ...common, name: 'holdfast_exchanges', type: 'gauge', aggregator: 'sum' },
+    { ...common, name: 'holdfast_pods_panic', type: 'gauge', aggregator: 'max', values: panic },
+  ];
+}
+
+function state(): WorkerState {
+  const pod = { name: 'a', state: script.podState ?? 'ready', why: 'as written', inFlight: 1 };
+  return { ready: { ok: true, reason: 'ready' }, pods: [pod], figures: [] };
 }
 
 process.on('message', (message) => {
@@ -28,17 +45,19 @@ process.on('message', (message) => {
     case 'start':
       script = told.config as WorkerScript;
       if (script.does === 'fail') tell({ kind: 'failed', exitCode: 1, why: 'as written' }, () => process.exit(1));
-      else tell({ kind: 'serving' });
+      else if (script.does !== 'start') tell({ kind: 'serving' });
       break;
     case 'ask': {
       if (script.does === 'silent') break;
-      waiting.push(told.id);
-      const id = script.does === 'late' && waiting.length === 1 ? undefined : waiting.shift();
-      if (id !== undefined) tell({ kind: 'answer', id, answer: reading(1) });
+      waiting.push(told);
+      const next = script.does === 'late' && waiting.length === 1 ? undefined : waiting.shift();
+      if (next === undefined) break;
+      const answer = next.question.about === 'state' ? state() : reading(1);
+      tell({ kind: 'answer', id: next.id, answer });
       break;
     }
     case 'stop':
-      tell({ kind: 'last', reading: reading(2) }, () => process.exit(0));
+      if (script.does !== 'linger') tell({ kind: 'last', reading: reading(2) }, () => process.exit(0));
       break;
     case 'level':
     case 'unready':

@@ -2,18 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
-import { createLog } from '../../src/base/log.ts';
-import { Crew, type CrewPlan } from '../../src/workers/crew.ts';
 import { WorkerProcess } from '../../src/workers/worker-process.ts';
+import { crewUnderTest } from '../support/crew-under-test.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import type { WorkerScript } from '../support/scripted-worker.ts';
 import { until } from '../support/until.ts';
-
-// Workers are started as this same program.
-process.argv[1] = join(import.meta.dirname, '../support/scripted-worker.ts');
 
 function worker(t: TestContext, config: WorkerScript): { worker: WorkerProcess; clock: ManualClock } {
   const clock = new ManualClock();
@@ -51,28 +46,6 @@ test('a signal to the whole group of a parent, as a terminal sends it, is none t
   const [, , group] = readFileSync(`/proc/${starting.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   assert.equal(Number(group), starting.pid);
 });
-
-interface CrewUnderTest {
-  readonly crew: Crew;
-  readonly clock: ManualClock;
-  readonly plan: (script: WorkerScript) => CrewPlan;
-  readonly ends: ('in-order' | 'died')[];
-}
-
-function crewUnderTest(t: TestContext): CrewUnderTest {
-  const clock = new ManualClock();
-  const log = createLog({ level: 'error', access: false, query: false, destination: { write: () => undefined } });
-  const ends: ('in-order' | 'died')[] = [];
-  const crew = new Crew({ clock, log, gaveUp: () => undefined, ended: (_, how) => void ends.push(how) });
-  t.after(() => crew.all.forEach((each) => each.kill()));
-  const plan = (config: WorkerScript): CrewPlan => ({
-    workers: 1,
-    config,
-    descriptorsOf: () => [],
-    endBoundMs: 5000,
-  });
-  return { crew, clock, plan, ends };
-}
 
 test('a worker that answers nothing for ten looks is killed; one that only answers late is not', async (t) => {
   const late = crewUnderTest(t);
