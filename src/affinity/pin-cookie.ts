@@ -9,8 +9,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { Secrets } from '../base/keyring.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import { findCookie, someCookie, withoutCookie } from './cookie-line.ts';
 import { ownText } from './own-text.ts';
 import { PinSigner, type PinClaim } from './pin-token.ts';
@@ -63,6 +63,8 @@ const cookiesMax = 400;
 /** A pin outlives its session cookie by this, so that it never ends first. */
 const graceSeconds = 60;
 const entriesMaxDefault = 20_000;
+/** Digests of pods, gone ones too. */
+const podsMax = 10_000;
 
 const noPin: PinReading = { kind: 'none' };
 const invalidPin: PinReading = { kind: 'invalid' };
@@ -84,9 +86,9 @@ export class PinCookies {
   readonly #isNameGiven: boolean;
   #name: string;
   #sessionCookie: string | undefined;
-  readonly #sessions: LRUCache<SessionId, readonly [string, ...string[]]>;
-  readonly #pods: LRUCache<string, readonly [string, ...string[]]>;
-  readonly #issued: LRUCache<SessionId, Issued>;
+  readonly #sessions: RecentMap<SessionId, readonly [string, ...string[]]>;
+  readonly #pods: RecentMap<string, readonly [string, ...string[]]>;
+  readonly #issued: RecentMap<SessionId, Issued>;
   /** The application's attributes as last seen, for pins that are due when it sets no cookie. */
   #seen: { readonly attributes: string; readonly lifetimeSeconds: number | undefined } | undefined;
   #suffix: { readonly attributes: string; readonly text: string } = { attributes: '', text: '; HttpOnly' };
@@ -98,9 +100,9 @@ export class PinCookies {
     this.#sessionCookie = options.sessionCookie;
     this.#name = this.#isNameGiven ? this.#base : prefixOf(options.sessionCookie) + this.#base;
     const max = options.entriesMax ?? entriesMaxDefault;
-    this.#sessions = new LRUCache({ max });
-    this.#pods = new LRUCache({ max: 1000 });
-    this.#issued = new LRUCache({ max });
+    this.#sessions = new RecentMap(max);
+    this.#pods = new RecentMap(podsMax);
+    this.#issued = new RecentMap(max);
   }
 
   get name(): string {

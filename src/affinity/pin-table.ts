@@ -1,6 +1,6 @@
 /**
  * The gateway's own memory of where sessions live, for clients without our cookie and for terms newer than a pin.
- * Bounded; the sessions unused for longest go first. Newest term wins (rules 23, 30).
+ * Bounded; of a full table the half that was unused for longest goes at once. Newest term wins (rules 23, 30).
  *
  * A million entries are meant to cost less than 200 bytes each: pods are shared between entries, ids are copied out
  * of the requests they came in.
@@ -8,7 +8,7 @@
  * Must not know pins or the store.
  */
 
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from '../base/recent-map.ts';
 import { ownText } from './own-text.ts';
 import type { SessionId } from './session-codec.ts';
 
@@ -28,12 +28,12 @@ export interface TableEntry {
 const podsMax = 10_000;
 
 export class PinTable {
-  readonly #entries: LRUCache<SessionId, TableEntry>;
-  readonly #pods: LRUCache<string, PodIdentity>;
+  readonly #entries: RecentMap<SessionId, TableEntry>;
+  readonly #pods: RecentMap<string, PodIdentity>;
 
   constructor(options: { readonly entriesMax: number }) {
-    this.#entries = new LRUCache({ max: options.entriesMax });
-    this.#pods = new LRUCache({ max: podsMax });
+    this.#entries = new RecentMap(options.entriesMax);
+    this.#pods = new RecentMap(podsMax);
   }
 
   get size(): number {

@@ -6,15 +6,15 @@
  */
 
 import { createHmac, randomBytes } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { deriveKey } from './keyring.ts';
+import { RecentMap } from './recent-map.ts';
 
 const digestCharacters = 16;
 const rememberedMax = 20_000;
 
 export class SessionDigest {
   readonly #key: Buffer;
-  readonly #known = new LRUCache<string, string>({ max: rememberedMax });
+  readonly #known = new RecentMap<string, string>(rememberedMax);
 
   /** `secret`: undefined where the process has none; then digests are comparable within this process only. */
   constructor(secret: Buffer | undefined) {

@@ -5,11 +5,10 @@
  * Must not know requests or pods.
  */
 
-import { LRUCache } from 'lru-cache';
-
 import type { TableEntry } from '../affinity/pin-table.ts';
 import type { SessionId } from '../affinity/session-codec.ts';
 import { type Clock, delay } from '../base/clock.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { StoreRecord } from '../store/contract.ts';
 
 export const lookupsMax = 256;
@@ -23,7 +22,7 @@ export class OwnerLookup {
   readonly #clock: Clock;
   readonly #boundMs: number;
   readonly #inFlight = new Map<SessionId, Promise<TableEntry | undefined>>();
-  readonly #misses: LRUCache<SessionId, number>;
+  readonly #misses: RecentMap<SessionId, number>;
 
   /** @param boundMs `timeouts.lookup` */
   constructor(options: {
@@ -34,7 +33,7 @@ export class OwnerLookup {
     this.#ownerOf = options.ownerOf;
     this.#clock = options.clock;
     this.#boundMs = options.boundMs;
-    this.#misses = new LRUCache({ max: missesMax });
+    this.#misses = new RecentMap(missesMax);
   }
 
   get inFlight(): number {

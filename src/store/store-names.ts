@@ -6,9 +6,9 @@
  * store. Must not know what is stored under a name.
  */
 
-import { LRUCache } from 'lru-cache';
 import type { SessionId } from '../affinity/session-codec.ts';
 import { Signer } from '../base/keyring.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { StoreName } from './contract.ts';
 
 /** Names kept at hand: a name costs 4 us, and each request of a session wants it. */
@@ -18,7 +18,7 @@ const cachedNamesMax = 10_000;
 export class StoreNames {
   readonly #signer: Signer;
   readonly #application: string;
-  readonly #cache = new LRUCache<SessionId, StoreName>({ max: cachedNamesMax });
+  readonly #cache = new RecentMap<SessionId, StoreName>(cachedNamesMax);
 
   /**
    * @param nameSecret the bytes of `store.nameKey`, or of the single `store.key`.

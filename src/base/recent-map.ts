@@ -1,0 +1,58 @@
+/**
+ * A bounded Map of what was used last, which takes memory only for what is in it: a table of a million costs nothing
+ * while ten sessions are known.
+ *
+ * It has two generations. What is asked for or set is in the younger one; once that has half of the maximum, it becomes
+ * the older one, and what nobody asked for since the last such change is forgotten in one step. So a key outlives at
+ * least half of the maximum of other keys, and a use costs one look into a Map, a second one if it is the first in its
+ * generation.
+ *
+ * Must not know what it remembers.
+ */
+
+export class RecentMap<Key, Value> {
+  readonly #generationMax: number;
+  #young = new Map<Key, Value>();
+  #old = new Map<Key, Value>();
+
+  /** @param max entries at most, from 2 on; an odd one counts as the even one below it. */
+  constructor(max: number) {
+    this.#generationMax = Math.max(1, Math.floor(max / 2));
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  get(key: Key): Value | undefined {
+    const known = this.#young.get(key);
+    if (known !== undefined) return known;
+    const older = this.#old.get(key);
+    if (older !== undefined) {
+      this.#old.delete(key);
+      this.#add(key, older);
+    }
+    return older;
+  }
+
+  set(key: Key, value: Value): void {
+    if (this.#young.has(key)) {
+      this.#young.set(key, value);
+      return;
+    }
+    this.#old.delete(key);
+    this.#add(key, value);
+  }
+
+  delete(key: Key): void {
+    if (!this.#young.delete(key)) this.#old.delete(key);
+  }
+
+  #add(key: Key, value: Value): void {
+    if (this.#young.size >= this.#generationMax) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, value);
+  }
+}
