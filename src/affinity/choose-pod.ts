@@ -166,8 +166,10 @@ export class PodChoice {
     const { pods, boundedLoad, random, slowStartMs, nowMs } = this.#input;
     const someWarmUp = nowMs - pods.warmingSinceMs < slowStartMs;
     for (const rank of ranks) {
-      const pod = leastLoaded(pods.pods, {
+      const inBest = rank === 0;
+      const pod = leastLoaded(inBest ? pods.ready : pods.pods, {
         isEligible: (each) => this.#rankOf(each) === rank,
+        inFlight: inBest ? pods.readyLoad.inFlight : undefined,
         boundedLoad,
         random,
         shareOf: someWarmUp ? (each) => shareOf(each, { slowStartMs, nowMs }) : undefined,

@@ -9,7 +9,10 @@
 
 import type { Pod } from '../pods/pod.ts';
 
-/** The pod to take, from those that are eligible; undefined: none is. Costs no memory. */
+/**
+ * The pod to take, from those that are eligible; undefined: none is. Costs no memory, and where `inFlight` is known it
+ * hardly ever looks at more pods than two.
+ */
 export function leastLoaded(
   pods: readonly Pod[],
   options: {
@@ -20,10 +23,14 @@ export function leastLoaded(
     readonly random: () => number;
     /** A pod's part of a usual share, (0, 1]; undefined: all are alike, which is decided faster. */
     readonly shareOf?: ((pod: Pod) => number) | undefined;
+    /** Exchanges in flight at all the pods; undefined: nobody has counted. */
+    readonly inFlight?: number | undefined;
   },
 ): Pod | undefined {
-  const { isEligible, boundedLoad, random, shareOf } = options;
+  const { isEligible, boundedLoad, random, shareOf, inFlight } = options;
   if (shareOf !== undefined) return leastLoadedByShare(pods, { ...options, shareOf });
+  const soon = inFlight === undefined ? undefined : leastLoadedOfTwo(pods, { ...options, inFlight });
+  if (soon !== undefined) return soon;
   let count = 0;
   let total = 0;
   for (const pod of pods) {
@@ -51,6 +58,37 @@ export function leastLoaded(
   const drawn = one !== undefined && other !== undefined && other.load.inFlight < one.load.inFlight ? other : one;
   const share = Math.ceil(boundedLoad * ((total + 1) / count));
   return drawn !== undefined && drawn.load.inFlight < share ? drawn : least;
+}
+
+/**
+ * The same without a walk over all, as if all were eligible; undefined: one that is not was drawn. What is not eligible
+ * counts in the average, so that the bound may be a little off while some pod refuses connections.
+ */
+function leastLoadedOfTwo(
+  pods: readonly Pod[],
+  options: {
+    readonly isEligible: (pod: Pod) => boolean;
+    readonly boundedLoad: number;
+    readonly random: () => number;
+    readonly inFlight: number;
+  },
+): Pod | undefined {
+  const { isEligible, boundedLoad, random, inFlight } = options;
+  const count = pods.length;
+  const first = Math.floor(random() * count);
+  const second = count === 1 ? first : (first + 1 + Math.floor(random() * (count - 1))) % count;
+  const one = pods[first];
+  const other = pods[second];
+  if (one === undefined || other === undefined || !isEligible(one) || !isEligible(other)) return undefined;
+  const drawn = other.load.inFlight < one.load.inFlight ? other : one;
+  if (drawn.load.inFlight < Math.ceil(boundedLoad * ((inFlight + 1) / count))) return drawn;
+  // From a place by chance, so that the first idle one will do.
+  let least = drawn;
+  for (let step = 1; step < count && least.load.inFlight > 0; step++) {
+    const pod = pods[(second + step) % count]!;
+    if (pod.load.inFlight < least.load.inFlight && isEligible(pod)) least = pod;
+  }
+  return least;
 }
 
 interface Weighed {

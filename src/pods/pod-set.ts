@@ -8,7 +8,7 @@
  */
 
 import type { Address } from '../base/address.ts';
-import type { Pod, PodState } from './pod.ts';
+import type { LoadSum, Pod, PodState } from './pod.ts';
 
 /** Digests under which pins may name a pod. */
 export type PodDigests = (name: string, uid: string) => readonly string[];
@@ -27,6 +27,8 @@ export interface PodSet {
   /** Every pod but those gone, by name. */
   readonly pods: readonly Pod[];
   readonly ready: readonly Pod[];
+  /** Of the ready ones together; kept only in the newest set. */
+  readonly readyLoad: Readonly<LoadSum>;
   readonly draining: readonly Pod[];
   readonly unhealthy: readonly Pod[];
   /** More than half look unhealthy: perhaps it is us who can't see (rules 31). */
@@ -110,6 +112,7 @@ function build(pods: readonly Pod[], gone: readonly Pod[], digestsOf: PodDigests
   return {
     pods: sorted,
     ready,
+    readyLoad: summed(ready, [...remembered, ...sorted]),
     draining: sorted.filter((pod) => pod.state === 'draining'),
     unhealthy,
     panic: unhealthy.length * 2 > sorted.length,
@@ -119,6 +122,17 @@ function build(pods: readonly Pod[], gone: readonly Pod[], digestsOf: PodDigests
     byDigest,
     digestsOf,
   };
+}
+
+/** The sum of the ready pods' loads, which they keep from now on; no other of the pods counts in it. */
+function summed(ready: readonly Pod[], all: readonly Pod[]): LoadSum {
+  const sum: LoadSum = { inFlight: 0 };
+  for (const { load } of all) load.sum = undefined;
+  for (const { load } of ready) {
+    load.sum = sum;
+    sum.inFlight += load.inFlight;
+  }
+  return sum;
 }
 
 function replaced(set: PodSet, old: Pod, by: Pod): PodSet {

@@ -8,9 +8,16 @@ import type { Address } from '../base/address.ts';
 
 export type PodState = 'ready' | 'draining' | 'unhealthy' | 'gone';
 
-/** Shared by all snapshots of one pod; the only part that changes in place. */
+/** Exchanges in flight at all pods of some set. */
+export interface LoadSum {
+  inFlight: number;
+}
+
+/** Shared by all snapshots of one pod; the only part that changes in place, by enterPod() and leavePod(). */
 export interface PodLoad {
   inFlight: number;
+  /** What it counts in: the sum of the newest set's ready pods. Undefined: it is not one of them. */
+  sum?: LoadSum | undefined;
   /** Monotonic time of the last refused connection; such a pod comes last for a second (rules 31). */
   refusedAtMs?: number;
 }
@@ -45,4 +52,15 @@ export function shareOf(
   if (pod.warmingSinceMs === undefined || slowStartMs === 0) return 1;
   const part = (nowMs - pod.warmingSinceMs) / slowStartMs;
   return part >= 1 ? 1 : Math.max(shareAtFirst, part);
+}
+
+/** An exchange goes to the pod; each is followed by one leavePod(). */
+export function enterPod({ load }: Pod): void {
+  load.inFlight++;
+  if (load.sum !== undefined) load.sum.inFlight++;
+}
+
+export function leavePod({ load }: Pod): void {
+  load.inFlight--;
+  if (load.sum !== undefined) load.sum.inFlight--;
 }

@@ -14,7 +14,7 @@ import { closeReasons } from '../base/close-reasons.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Timeouts } from '../base/limits.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
-import type { Pod } from '../pods/pod.ts';
+import { enterPod, leavePod, type Pod } from '../pods/pod.ts';
 import type { Verdict } from '../sessions/stay.ts';
 import type { PodWatch } from '../upstream/pod-watch.ts';
 import {
@@ -155,7 +155,7 @@ class GatewayPlan implements Plan {
   }
 
   finish(): void {
-    if (this.#pick !== undefined) this.#pick.pod.load.inFlight--;
+    if (this.#pick !== undefined) leavePod(this.#pick.pod);
     if (this.#counted && this.#session !== undefined) this.#options.perSession.leave(this.#session);
   }
 
@@ -201,7 +201,7 @@ class GatewayPlan implements Plan {
     const pick = this.#pick;
     if (pick !== undefined) {
       const { pod } = pick;
-      pod.load.inFlight--;
+      leavePod(pod);
       this.#pick = undefined;
       if (failure?.unsent?.startsWith('draining') === true) {
         this.#draining ??= pick;
@@ -235,7 +235,7 @@ class GatewayPlan implements Plan {
   #forward(pick: Pick, move: Move | undefined): Step {
     const { pod } = pick;
     this.#pick = pick;
-    pod.load.inFlight++;
+    enterPod(pod);
     this.#tried.push(pod.name);
     const { signer, timeouts } = this.#options;
     return {

@@ -78,6 +78,32 @@ test('no pod takes more than its bounded share', () => {
   );
 });
 
+test('where the load is counted, a choice is the same as by looking at all pods, in how it spreads and in its bound', () => {
+  const draw = fc.array(fc.double({ min: 0, max: 0.999 }), { minLength: 2, maxLength: 50 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 8 }), draw, (count, numbers) => {
+      const pods = podsWith(...Array<number>(count).fill(0));
+      const random = drawing(...numbers);
+      for (let taken = 1; taken <= 100; taken++) {
+        const options = { isEligible: all, boundedLoad: 1.25, random, inFlight: taken - 1 };
+        leastLoaded(pods, options)!.load.inFlight++;
+        const share = Math.ceil((1.25 * taken) / count);
+        assert.ok(pods.every((pod) => pod.load.inFlight <= share));
+      }
+    }),
+  );
+});
+
+test('where the load is counted, the pods that are not eligible are still passed over, and the least busy found', () => {
+  const pods = podsWith(9, 9, 0, 1, 2);
+  const options = { boundedLoad: 1.25, inFlight: 21, random: drawing(0, 0) };
+  assert.equal(leastLoaded(pods, { ...options, isEligible: all })?.name, 'pod-2');
+  assert.equal(leastLoaded(pods, { ...options, isEligible: (pod) => pod.name !== 'pod-2' })?.name, 'pod-3');
+  assert.equal(leastLoaded(pods, { ...options, isEligible: (pod) => pod.name === 'pod-4' })?.name, 'pod-4');
+  assert.equal(leastLoaded(pods, { ...options, isEligible: () => false }), undefined);
+  assert.equal(leastLoaded([], { ...options, isEligible: all, inFlight: 0 }), undefined);
+});
+
 test('only eligible pods are taken, and none where none is', () => {
   const pods = podsWith(0, 5, 0);
   const isEligible = (pod: Pod) => pod.name === 'pod-1';

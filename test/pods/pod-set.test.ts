@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { enterPod, leavePod, type Pod } from '../../src/pods/pod.ts';
 import { emptyPodSet, withPods, withState, withUid, type ListedPod, type PodSet } from '../../src/pods/pod-set.ts';
 
 const address = { host: '10.1.0.4', port: 8080 };
@@ -47,7 +48,7 @@ test('a pod that is listed again keeps load, state and learned uid, and takes th
     why: 'probe',
     sinceMs: 5,
     warmingSinceMs: undefined,
-    load: { inFlight: 7 },
+    load: { inFlight: 7, sum: undefined },
   });
 });
 
@@ -134,4 +135,27 @@ test('a pod that was unhealthy is cold when it is ready again, one that drained 
   );
   const other = withUid(withUid(one, 'a', '1', 5), 'a', '2', 40);
   assert.deepEqual([other.pods[0]?.sinceMs, other.warmingSinceMs], [40, 40], 'another pod under the same name is new');
+});
+
+test('what is in flight at the ready pods together is kept while exchanges come and go, and pods change', () => {
+  let set = withPods(empty, [listed('a'), listed('b'), listed('c')]);
+  const [a, b, c] = set.pods as [Pod, Pod, Pod];
+  for (const pod of [a, a, b, c]) enterPod(pod);
+  assert.equal(set.readyLoad.inFlight, 4);
+  leavePod(b);
+  assert.equal(set.readyLoad.inFlight, 3);
+  set = withState(set, 'a', { state: 'unhealthy', why: 'test' }, at);
+  assert.equal(set.readyLoad.inFlight, 1);
+  leavePod(a);
+  assert.equal(set.readyLoad.inFlight, 1);
+  set = withState(set, 'a', { state: 'ready', why: '' }, at);
+  assert.equal(set.readyLoad.inFlight, 2);
+  set = withPods(set, [listed('a'), listed('b')]);
+  leavePod(c);
+  leavePod(a);
+  assert.equal(set.readyLoad.inFlight, 0);
+  assert.deepEqual(
+    set.pods.map((pod) => pod.load.inFlight),
+    [0, 0],
+  );
 });

@@ -129,7 +129,8 @@ test('another uid under the same name is another pod: the old one is gone, and n
   assert.equal(pod('pod-a').state, 'unhealthy');
   sidecar.hello = { ...sidecar.hello, uid: 'second' };
   await sees('the new uid', () => pod('pod-a').uid === 'second');
-  assert.deepEqual([pod('pod-a').state, pod('pod-a').load], ['ready', { inFlight: 0 }]);
+  const { inFlight, refusedAtMs } = pod('pod-a').load;
+  assert.deepEqual([pod('pod-a').state, inFlight, refusedAtMs], ['ready', 0, undefined]);
   assert.deepEqual(
     watch.set.gone.map(({ name, uid, state }) => [name, uid, state]),
     [['pod-a', 'pod-a-uid', 'gone']],
