@@ -44,6 +44,8 @@ export class Answer {
   readonly #reader: BodyReader | undefined;
   readonly #options: AnswerOptions;
   readonly #untilClose: boolean;
+  /** The head says how long the body is. */
+  readonly #measured: boolean;
   /** How the body is written: as it came, in chunks of our own, or as the bare data of its chunks. */
   readonly #writes: 'as-is' | 'chunks' | 'data';
   /** Towards this client the body has no end of its own. */
@@ -66,6 +68,7 @@ export class Answer {
     const { clientMinor, hold } = options;
     this.#options = options;
     this.#untilClose = framing.kind === 'close';
+    this.#measured = framing.kind === 'length' || framing.kind === 'none';
     this.#lengthless = clientMinor === 0 && (framing.kind === 'chunked' || framing.kind === 'close');
     this.#headHeld = hold === 'head' || (hold === 'end' && this.#lengthless);
     this.#writes = framing.kind === 'close' && clientMinor === 1 ? 'chunks' : 'as-is';
@@ -85,9 +88,12 @@ export class Answer {
     return this.#headLeft;
   }
 
-  /** What the client reads ends with the connection, so that a plain close would look like the end (rules 11). */
-  get endsWithConnection(): boolean {
-    return this.#lengthless && this.#headLeft;
+  /**
+   * A plain close in the middle could be taken for the end (rules 11): by everybody where the connection's end is the
+   * body's, and in chunks by some (Python's http.client behind the line of the last one, PHP's streams anywhere).
+   */
+  get closeMayPassForEnd(): boolean {
+    return this.#headLeft && !this.#measured;
   }
 
   /** Was to be held for an HTTP/1.0 client, but outgrew `holdBytes`. */

@@ -158,7 +158,7 @@ export class Delivery implements AnswerListener, AnswerSink {
     const why = this.#clientGone && reason !== 'application-died' ? 'client-gone' : reason;
     attempt.destroy();
     this.#life?.close();
-    if (this.#answer.headLeft || this.#clientGone) listener.cut(this.#answer.endsWithConnection ? 'reset' : 'cut', why);
+    if (this.#answer.headLeft || this.#clientGone) listener.cut(this.#answer.closeMayPassForEnd ? 'reset' : 'cut', why);
     else listener.undelivered(why);
   }
 

@@ -1,8 +1,8 @@
-/** The byte streams that clients send: the project's own cases, the corpus, and what chance makes of them. */
+/** The byte streams that clients and upstreams send: the project's own cases, the corpus, and what chance makes of them. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { mutated } from '../fuzz/mutate.ts';
-import { requestStream, requestWords } from '../fuzz/http1-grammar.ts';
+import { requestStream, requestWords, responseStream, responseWords } from '../fuzz/http1-grammar.ts';
 import { parseCases } from '../support/http1-cases.ts';
 import { cutAt } from '../support/http1-stream.ts';
 import { below, seeded } from '../support/seeded.ts';
@@ -45,8 +45,58 @@ export function chanceCases(from: readonly StreamCase[], seed: number, count: nu
   });
 }
 
+/** What an upstream answers to one request. */
+export interface ResponseCase extends StreamCase {
+  readonly method: 'GET' | 'HEAD';
+}
+
+function answering(method: string): 'GET' | 'HEAD' {
+  return method === 'HEAD' ? 'HEAD' : 'GET';
+}
+
+/** The responses of test/http1/cases; an upgrade is asked for by nobody here. */
+export function ownResponses(): ResponseCase[] {
+  return readdirSync(folder)
+    .flatMap((file) => parseCases(readFileSync(new URL(file, folder), 'utf8')))
+    .filter(({ kind, words }) => kind === 'response' && !words.includes('CONNECT'))
+    .map(({ promise, stream, words }) => ({
+      id: promise,
+      bytes: stream,
+      pieces: [stream],
+      method: answering(words.includes('HEAD') ? 'HEAD' : 'GET'),
+    }));
+}
+
+/** The corpus' responses, without those to CONNECT, which is never sent. */
+export function sharedResponses(): ResponseCase[] {
+  if (corpusMissing !== undefined) return [];
+  return corpusCases('responses.jsonl')
+    .filter(({ requestMethod }) => requestMethod !== 'CONNECT')
+    .map(({ id, bytes, steps, requestMethod, strict }) => ({
+      id,
+      bytes,
+      pieces: steps,
+      strict,
+      method: answering(requestMethod),
+    }));
+}
+
+/** New ones, the same for the same seed: half by the grammar, half from `from`. */
+export function chanceResponses(from: readonly ResponseCase[], seed: number, count: number): ResponseCase[] {
+  const chance = seeded(seed);
+  const pool = from.map(({ bytes }) => bytes).filter(({ length }) => length < 2000);
+  const words = responseWords.map((word) => Buffer.from(word, 'latin1'));
+  return Array.from({ length: count }, (_, index) => {
+    // Without the fuzzer's first byte, which says what is asked.
+    const made = Buffer.from(responseStream(chance).replace(/^[\0-\x02]/, ''), 'latin1');
+    const bytes = chance() < 0.4 ? made : mutated(pool[below(chance, pool.length)]!, { pool, words }, chance);
+    const method = chance() < 0.85 ? 'GET' : 'HEAD';
+    return { id: `chance ${seed} ${index}`, bytes, pieces: [bytes], method };
+  });
+}
+
 /** The same cases in pieces: every `nth` of them cut around its CR, LF, colons and semicolons, or byte by byte. */
-export function inPieces(cases: readonly StreamCase[], nth: number): StreamCase[] {
+export function inPieces<Of extends StreamCase>(cases: readonly Of[], nth: number): Of[] {
   return cases.map((entry, index) => (index % nth === nth - 1 ? { ...entry, pieces: pieces(entry.bytes) } : entry));
 }
 

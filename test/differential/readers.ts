@@ -112,8 +112,18 @@ export const readers: readonly Reader[] = [
       'asgi:application',
     ]),
   })),
-  { name: 'HAProxy and node:http', tells: 'lower', isProxy: true, command: haproxy },
-  { name: 'nginx and node:http', tells: 'exact', isProxy: true, command: nginx },
+  {
+    name: 'HAProxy and node:http',
+    tells: 'lower',
+    isProxy: true,
+    command: (place) => before(place, haproxyProgram(place)),
+  },
+  {
+    name: 'nginx and node:http',
+    tells: 'exact',
+    isProxy: true,
+    command: (place) => before(place, nginxProgram(place)),
+  },
 ];
 
 /** Both end with the shell's process group. */
@@ -122,7 +132,8 @@ function before(place: Place, proxy: string): ReturnType<Reader['command']> {
   return { command: ['/bin/sh', '-c', `${behind} & exec ${proxy}`] };
 }
 
-function haproxy(place: Place): ReturnType<Reader['command']> {
+/** HAProxy on one port in front of another; what a shell runs. */
+export function haproxyProgram(place: Place): string {
   const file = join(place.storage, 'haproxy.cfg');
   writeFileSync(
     file,
@@ -140,10 +151,11 @@ backend out
   server node 127.0.0.1:${place.innerPort}
 `,
   );
-  return before(place, `${findProgram('haproxy')} -db -f ${file}`);
+  return `${findProgram('haproxy')} -db -f ${file}`;
 }
 
-function nginx(place: Place): ReturnType<Reader['command']> {
+/** nginx on one port in front of another; what a shell runs. */
+export function nginxProgram(place: Place): string {
   const run = place.storage;
   const temporary = ['client_body', 'fastcgi', 'proxy', 'scgi', 'uwsgi'].map(
     (name) => `${name}_temp_path ${run}/${name};`,
@@ -161,11 +173,16 @@ http {
   access_log off;
   ${temporary.join('\n  ')}
   keepalive_requests 100000;
+  upstream out {
+    server 127.0.0.1:${place.innerPort};
+    keepalive 32;
+  }
   server {
     listen 127.0.0.1:${place.port};
     client_max_body_size 64m;
     location / {
-      proxy_pass http://127.0.0.1:${place.innerPort};
+      proxy_pass http://out;
+      proxy_next_upstream off;
       proxy_http_version 1.1;
       proxy_set_header Host $http_host;
       proxy_set_header Connection "";
@@ -174,7 +191,7 @@ http {
 }
 `,
   );
-  return before(place, `${findProgram('nginx')} -p ${run} -e ${run}/nginx.log -c ${run}/nginx.conf`);
+  return `${findProgram('nginx')} -p ${run} -e ${run}/nginx.log -c ${run}/nginx.conf`;
 }
 
 /** One reader that runs. */

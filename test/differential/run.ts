@@ -1,6 +1,6 @@
 /**
- * All cases to all readers, and to each as many more as chance makes: `node run.ts [--count N] [--seed N] [--reader NAME]`.
- * Prints what it counted; ends with 1 where anything bad was forwarded, or anything good refused.
+ * All requests to all readers, all responses to all clients (`--reader responses`: only those), and to each as many more as chance makes: `node run.ts [--count N] [--seed N] [--reader NAME]`.
+ * Prints what it counted; ends with 1 where anything bad has passed, or anything good was refused.
  */
 
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -8,9 +8,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { corpusMissing } from '../support/shared-corpus.ts';
-import { chanceCases, inPieces, ownCases, sharedCases } from './cases.ts';
+import {
+  chanceCases,
+  chanceResponses,
+  inPieces,
+  ownCases,
+  ownResponses,
+  sharedCases,
+  sharedResponses,
+} from './cases.ts';
 import { readers } from './readers.ts';
 import { runRound } from './requests.ts';
+import { runResponses } from './responses.ts';
 
 const { values } = parseArgs({
   options: {
@@ -24,19 +33,40 @@ const known = [...ownCases(), ...sharedCases()];
 /** As often as a line of the list below may be wrong before it is only counted. */
 const shownMax = 20;
 
-for (const reader of readers.filter(({ name }) => name.includes(values.reader))) {
+const seed = Number(values.seed);
+const count = Number(values.count);
+
+async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-differential-'));
   chmodSync(folder, 0o755);
   try {
-    const chance = chanceCases(known, Number(values.seed), Number(values.count));
-    const { badForwarded, goodRefused, ...counts } = await runRound(reader, inPieces([...known, ...chance], 3), folder);
-    const said = Object.entries(counts).map(([what, count]) => `${what} ${count}`);
-    console.log(
-      `${reader.name}: ${said.join(', ')}, bad forwarded ${badForwarded.length}, good refused ${goodRefused.length}`,
-    );
-    for (const line of [...badForwarded, ...goodRefused].slice(0, shownMax)) console.log(`  ${line}`);
-    if (badForwarded.length + goodRefused.length > 0) process.exitCode = 1;
+    return await run(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function tell(
+  name: string,
+  counts: Readonly<Record<string, number>>,
+  wrong: Readonly<Record<string, readonly string[]>>,
+): void {
+  const said = Object.entries(counts).map(([what, count]) => `${what} ${count}`);
+  for (const [what, lines] of Object.entries(wrong)) said.push(`${what} ${lines.length}`);
+  console.log(`${name}: ${said.join(', ')}`);
+  for (const line of Object.values(wrong).flat().slice(0, shownMax)) console.log(`  ${line}`);
+  if (Object.values(wrong).flat().length > 0) process.exitCode = 1;
+}
+
+for (const reader of readers.filter(({ name }) => name.includes(values.reader))) {
+  const cases = inPieces([...known, ...chanceCases(known, seed, count)], 3);
+  const { badForwarded, goodRefused, ...counts } = await inFolder((folder) => runRound(reader, cases, folder));
+  tell(reader.name, counts, { 'bad forwarded': badForwarded, 'good refused': goodRefused });
+}
+
+if ('responses'.includes(values.reader)) {
+  const all = [...ownResponses(), ...sharedResponses()];
+  const cases = inPieces([...all, ...chanceResponses(all, seed, count)], 3);
+  const { badPassed, goodRefused, ...counts } = await inFolder((folder) => runResponses(cases, folder));
+  tell('responses', counts, { 'bad passed': badPassed, 'good refused': goodRefused });
 }

@@ -162,3 +162,25 @@ test('a malformed answer is 502 before its head left, and a cut after', async (t
   assert.equal((await under.line()).reason, 'upstream-bad-response');
   assert.doesNotMatch(client.received, /^0/m);
 });
+
+for (const [framing, sent, passed] of [
+  ['chunked', '\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n', '3\r\nabc\r\n0\r\n'],
+  ['ended by its connection', '\r\n\r\nabc', '3\r\nabc\r\n'],
+] as const) {
+  test(`a cut of an answer that is ${framing} is a RST: some clients take a close in chunks for the end`, async (t) => {
+    const { client, peer } = await asked(t, get);
+    peer.send(`HTTP/1.1 200 OK${sent}`);
+    await client.takes(`\r\n\r\n${passed}`);
+    if (framing === 'chunked') peer.end();
+    else peer.reset();
+    assert.equal(await client.over(), 'reset');
+  });
+}
+
+test('a cut of an answer whose length is known is a close: what has come of it may be read', async (t) => {
+  const { client, peer } = await asked(t, get);
+  peer.send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc');
+  await client.reads('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc');
+  peer.end();
+  assert.equal(await client.over(), 'fin');
+});
