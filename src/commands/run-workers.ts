@@ -18,7 +18,7 @@ import type { Keys } from '../config/schema.ts';
 import { Crew, type CrewPlan } from '../workers/crew.ts';
 import { CrewMetrics, CrewWindow } from '../workers/crew-window.ts';
 import type { ListenPlace } from '../proxy/listen-place.ts';
-import { canBindForOthers, ListenSockets } from '../workers/listen-sockets.ts';
+import { ListenSockets } from '../workers/listen-sockets.ts';
 import { openWindows } from './open-windows.ts';
 import { closeBoundMs, drainBoundMs } from './process-end.ts';
 import type { ProcessParts } from './process-parts.ts';
@@ -88,9 +88,6 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
 
   return {
     async start() {
-      if (!canBindForOthers) {
-        throw new HoldfastError('bad-configuration', 'workers: more than 1 needs Node 26.4 or newer');
-      }
       const { admin, probes } = config;
       lifecycle.add(await openWindows({ admin, probes, window, metrics: pages, log }));
       const plan = await planOf(config);

@@ -9,6 +9,7 @@ import { networkInterfaces } from 'node:os';
 import type { Address } from '../base/address.ts';
 import { parseAddress } from '../base/address.ts';
 import type { Secrets } from '../base/keyring.ts';
+import { canBindForOthers } from '../workers/listen-sockets.ts';
 import type { Config, GatewayConfig, NamedAddress, Place, SidecarConfig } from './config.ts';
 import type { Problem, Report } from './problems.ts';
 import { notInThisVersion } from './problems.ts';
@@ -46,6 +47,9 @@ export function settle(keys: Keys, options: { readonly dev: boolean }): Settled 
 
 function refuseUnbuilt(keys: Keys, report: Report): void {
   if (keys.role === 'gateway') {
+    if (keys.workers > 1 && !canBindForOthers) {
+      report('workers', `more than 1 needs Node 26.4 or newer; this is ${process.versions.node}`);
+    }
     if (keys.workers > 1 && keys.affinity.pin === 'table' && keys.store.url.startsWith('memory:')) {
       report(
         'affinity.pin',

@@ -120,6 +120,22 @@ test('the help of every command says what it does and what its options are, and 
   }
 });
 
+test('check refuses several workers where this Node can not bind sockets for them, as run does', async () => {
+  const older =
+    "import net from 'node:net'; import module from 'node:module'; delete net.BoundSocket; module.syncBuiltinESMExports();";
+  const preload = `data:text/javascript;base64,${Buffer.from(older).toString('base64')}`;
+  const environment = { NODE_OPTIONS: `--import=${preload}` };
+  const config = file('workers.yaml', `${gateway('off')}workers: 2\n`);
+  for (const command of ['check', 'run']) {
+    const { code, err } = await holdfast([command, '--config', config], { environment });
+    assert.deepEqual(
+      [code, /workers: more than 1 needs Node 26\.4 or newer/.test(err)],
+      [1, true],
+      `${command}: ${err}`,
+    );
+  }
+});
+
 test('check ends with 0 and a summary for a usable configuration', async () => {
   const { code, out, err } = await holdfast(['check', '--config', file('good.yaml', gateway('off'))]);
   assert.deepEqual([code, err], [0, '']);
