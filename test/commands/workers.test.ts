@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import { request } from 'undici';
@@ -10,15 +11,22 @@ import { applications } from '../support/applications.ts';
 import { Authority } from '../support/certificates.ts';
 import { describeVerdict } from '../support/checker-verdict.ts';
 import { isRunning, runningWorkers, startedWorkers } from '../support/deployed-workers.ts';
-import { deploy, type Deployment, type DeployedGateway } from '../support/deployment.ts';
+import { deploy, type Deployment, type DeployedGateway, type DeployedPod } from '../support/deployment.ts';
 import { freePorts } from '../support/free-port.ts';
+import { gatedApplication, open, waitsAt } from '../support/gates.ts';
 import { SessionChecker } from '../support/session-checker.ts';
 import { until } from '../support/until.ts';
 
 /** A gateway with two workers before two pods of plain PHP. */
-function twoWorkers(t: TestContext, over: Partial<Parameters<typeof deploy>[1]> = {}): Promise<Deployment> {
-  const { gateway, ...others } = over;
-  return deploy(t, { application: 'plain-php', pods: 2, gateway: { workers: 2, ...gateway }, ...others });
+function twoWorkers(t: TestContext): Promise<Deployment> {
+  return deploy(t, { application: 'plain-php', pods: 2, gateway: { workers: 2 } });
+}
+
+/** A gateway with two workers before one pod whose requests stop where a test wants them to. */
+function oneGatedPod(t: TestContext, over: Parameters<typeof deploy>[1]['gateway'] = {}): Promise<Deployment> {
+  const session = { cookie: 'sid' };
+  const gateway = { workers: 2, session, ...over };
+  return deploy(t, { application: gatedApplication, pods: 1, sidecar: { session }, gateway });
 }
 
 /** Users who count at the gateway until they are stopped, or the test has ended. */
@@ -169,31 +177,39 @@ test('a reload replaces the workers and fails no request; a bad file changes not
 });
 
 test('SIGTERM drains all workers while the window says so; workers whose parent was killed end as gracefully', async (t) => {
-  const deployment = await twoWorkers(t, { gateway: { timeouts: { drain: '20s', drainDelay: '500ms' } } });
+  const deployment = await oneGatedPod(t, { timeouts: { drain: '30s', drainDelay: '500ms' } });
   const [gateway] = deployment.gateways as [DeployedGateway];
-  const inFlight = (count: number): Promise<unknown> =>
-    until(`${count} in flight`, async () => (await number(gateway, /^holdfast_exchanges (\d+)$/gm)) === count);
+  const [pod] = deployment.pods as [DeployedPod];
+  const three = async (gate: string): Promise<{ readonly answers: Promise<number[]> }> => {
+    const answers = Promise.all([1, 2, 3].map(() => alone(gateway.origin, `/inc?gate=${gate}`)));
+    await until('three are in flight', async () => (await number(gateway, /^holdfast_exchanges (\d+)$/gm)) === 3);
+    await waitsAt(pod, gate);
+    return { answers };
+  };
 
-  const drained = Promise.all([1, 2, 3].map(() => alone(gateway.origin, '/slow?ms=1500')));
-  await inFlight(3);
+  const drained = await three('drain');
   gateway.process.signal('SIGTERM');
   await until('not ready', async () => (await gateway.probe('/readyz')).text.includes('draining'));
-  assert.deepEqual(await drained, [200, 200, 200]);
+  await open(pod, 'drain');
+  assert.deepEqual(await drained.answers, [200, 200, 200]);
   assert.deepEqual(await gateway.process.ended, { code: 0, signal: null });
 
   await gateway.start();
   const orphans = runningWorkers(gateway.process);
-  const orphaned = Promise.all([1, 2, 3].map(() => alone(gateway.origin, '/slow?ms=1500')));
-  await inFlight(3);
+  const orphaned = await three('orphan');
   process.kill(gateway.process.pid, 'SIGKILL');
-  assert.deepEqual(await orphaned, [200, 200, 200]);
+  await until('they have noticed', () => gateway.process.output.includes('the parent process has died'));
+  await open(pod, 'orphan');
+  assert.deepEqual(await orphaned.answers, [200, 200, 200]);
   await until('they have ended', () => !orphans.some(isRunning));
-  await gateway.start();
-  assert.equal(await alone(gateway.origin, '/get'), 200, 'the address is free again');
+  // The address is free again.
+  const next = createServer().listen(Number(new URL(gateway.origin).port), '127.0.0.1');
+  await once(next, 'listening');
+  next.close();
 });
 
 test('workers that die before they serve end the process with 2, and those that can say why not with their reason', async (t) => {
-  const deployment = await twoWorkers(t, { pods: 1 });
+  const deployment = await oneGatedPod(t);
   const [gateway] = deployment.gateways as [DeployedGateway];
   const other = await gateway.command('run');
   assert.equal(other.code, 1, 'the window is taken');
