@@ -69,6 +69,11 @@ const rows = {
   'upstream-bad-response': { side: 'upstream', status: 502, words: 'The pod sent a malformed response.' },
   'upstream-response-timeout': { side: 'upstream', status: 504, words: 'The pod did not answer in time.' },
   'upstream-body-timeout': { side: 'upstream', status: 504, words: "The pod's answer stopped." },
+  'upstream-silent': {
+    side: 'upstream',
+    status: 504,
+    words: 'The pod stopped answering, and its sidecar too: it is frozen or cut off.',
+  },
   'application-died': { side: 'upstream', status: 502, words: 'The application ended in the middle of its answer.' },
 
   // What we decided.

@@ -16,6 +16,7 @@ export class Deadline {
   readonly #clock: Clock;
   readonly #passed: () => void;
   #atMs = Infinity;
+  #setAtMs = 0;
   #timer: Timer | undefined;
   #timerAtMs = Infinity;
 
@@ -25,9 +26,15 @@ export class Deadline {
     this.#passed = passed;
   }
 
+  /** When it was set, in the clock's monotonic milliseconds; Infinity: it is not. */
+  get sinceMs(): number {
+    return this.#atMs === Infinity ? Infinity : this.#setAtMs;
+  }
+
   /** Moves the deadline to `afterMs` from now, whatever was set before. `nowMs`: for a caller that has just looked. */
   set(afterMs: number, nowMs = this.#clock.monotonicMs()): void {
     const atMs = nowMs + afterMs;
+    this.#setAtMs = nowMs;
     this.#atMs = atMs;
     if (atMs < this.#timerAtMs) this.#arm(atMs, afterMs);
   }

@@ -64,7 +64,8 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
 
   // The pods: who is there, and in what state. Bare applications are asked and told nothing signed.
   const secrets = pods.sidecars ? config.store.keys : undefined;
-  const watch = openWatch(config, { pins, hello: openHello(config), parts });
+  const pool = new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs });
+  const watch = openWatch(config, { pins, hello: openHello(config), pool, parts });
 
   // The decision, and the data path around it.
   const role = new GatewayRole({
@@ -84,7 +85,6 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     clock,
     random: Math.random,
   });
-  const pool = new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs });
   const observer = observeExchanges(log, metrics);
   const { descriptors } = parts;
   const shared = { clock, observer, pool, ...observeTls(listen, parts) };
@@ -179,7 +179,12 @@ function openHello({ pods, store }: GatewayConfig): HelloSigner | undefined {
 
 function openWatch(
   { pods, health, timeouts }: GatewayConfig,
-  { pins, hello, parts }: { pins: PinCookies | undefined; hello: HelloSigner | undefined; parts: GatewayParts },
+  {
+    pins,
+    hello,
+    pool,
+    parts,
+  }: { pins: PinCookies | undefined; hello: HelloSigner | undefined; pool: UpstreamPool; parts: GatewayParts },
 ): PodWatch {
   return new PodWatch({
     pods: pods.static,
@@ -191,6 +196,7 @@ function openWatch(
     rules: health,
     clock: parts.clock,
     log: parts.log,
+    silent: ({ address }, beforeMs) => pool.foundSilent(address, beforeMs),
   });
 }
 

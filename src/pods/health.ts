@@ -28,6 +28,8 @@ export interface PodHealth {
   readonly doubts: number;
   /** What the last failed probe said. */
   readonly probeWhy: string;
+  /** Probes in a row to which nobody said a word. */
+  readonly silences: number;
   readonly refusals: number;
   readonly ejections: number;
   /** Monotonic; 0: not ejected. */
@@ -38,7 +40,8 @@ export interface PodHealth {
 
 export type HealthEvent =
   | { readonly kind: 'probe-passed' }
-  | { readonly kind: 'probe-failed'; readonly why: string }
+  /** `silent`: not even the pod's sidecar answered, nor did a kernel refuse. */
+  | { readonly kind: 'probe-failed'; readonly why: string; readonly silent?: boolean }
   | { readonly kind: 'connected' }
   /** A connection was refused or not made in time. */
   | { readonly kind: 'refused' }
@@ -57,6 +60,7 @@ export const newHealth: PodHealth = {
   probes: 'passing',
   doubts: 0,
   probeWhy: '',
+  silences: 0,
   refusals: 0,
   ejections: 0,
   ejectedUntilMs: 0,
@@ -73,7 +77,7 @@ export function afterEvent(
     case 'probe-passed':
       return passed(connected(health), rules);
     case 'probe-failed':
-      return failed(health, event.why, rules);
+      return failed(health, event, rules);
     case 'connected':
       return connected(health);
     case 'refused':
@@ -83,6 +87,11 @@ export function afterEvent(
     case 'not-draining':
       return health.drainingWhy === undefined ? health : { ...health, drainingWhy: undefined };
   }
+}
+
+/** Frozen or cut off, and not only slow: as many probes in a row as make it unhealthy brought no word of its sidecar. */
+export function isSilent({ silences }: PodHealth, { fails }: HealthRules): boolean {
+  return silences >= fails;
 }
 
 /** The state that follows. A draining pod is draining, healthy or not: its sessions leave it either way. */
@@ -97,17 +106,21 @@ export function verdictOf(health: PodHealth, nowMs: number): HealthVerdict {
 }
 
 function passed(health: PodHealth, { passes }: HealthRules): PodHealth {
-  if (health.probes === 'passing') return health.doubts === 0 ? health : { ...health, doubts: 0 };
+  if (health.probes === 'passing') return health.doubts === 0 ? health : { ...health, doubts: 0, silences: 0 };
   const doubts = health.doubts + 1;
-  return doubts >= passes ? { ...health, probes: 'passing', doubts: 0, probeWhy: '' } : { ...health, doubts };
+  const heard = { ...health, silences: 0 };
+  return doubts >= passes ? { ...heard, probes: 'passing', doubts: 0, probeWhy: '' } : { ...heard, doubts };
 }
 
-function failed(health: PodHealth, why: string, { fails }: HealthRules): PodHealth {
-  if (health.probes === 'failing') return { ...health, doubts: 0, probeWhy: why };
+function failed(
+  health: PodHealth,
+  { why, silent }: Extract<HealthEvent, { kind: 'probe-failed' }>,
+  { fails }: HealthRules,
+): PodHealth {
+  const asked = { ...health, probeWhy: why, silences: silent === true ? health.silences + 1 : 0 };
+  if (health.probes === 'failing') return { ...asked, doubts: 0 };
   const doubts = health.doubts + 1;
-  return doubts >= fails
-    ? { ...health, probes: 'failing', doubts: 0, probeWhy: why }
-    : { ...health, doubts, probeWhy: why };
+  return doubts >= fails ? { ...asked, probes: 'failing', doubts: 0 } : { ...asked, doubts };
 }
 
 function connected(health: PodHealth): PodHealth {

@@ -205,6 +205,12 @@ export class Attempt implements UpstreamUser {
     else this.#lose('failed', this.#state === 'answering' ? 'upstream-body-timeout' : 'upstream-response-timeout');
   }
 
+  /** Sent is sent: no other pod is tried (rules 3, 21). An answer that the client is too slow for has no deadline, and is not told. */
+  upstreamSilent(): void {
+    // Who reads on for a client that has left has a bound of its own.
+    if (this.#readOnBytes === undefined) this.#lose('failed', 'upstream-silent');
+  }
+
   upstreamLost(how: ConnectionLoss): void {
     if (how === 'connect-timeout') this.#lose(how, 'upstream-connect-timeout');
     else this.#lose(how, how === 'refused' ? 'upstream-refused' : 'upstream-reset');

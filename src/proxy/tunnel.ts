@@ -76,6 +76,10 @@ export class Tunnel implements UpstreamUser, ClientUser {
     this.#end('tunnel-idle');
   }
 
+  upstreamSilent(): void {
+    // Silence is what a tunnel is made of: one to a pod that thaws goes on, one to a dead pod has its idle bound.
+  }
+
   upstreamLost(): void {
     this.#end(this.#upstreamEnded && this.#clientEnded ? undefined : 'upstream-reset');
   }

@@ -31,6 +31,8 @@ export interface UpstreamUser {
   upstreamDrained(): void;
   /** The deadline set by deadline.set() has passed. */
   upstreamDeadlinePassed(): void;
+  /** The pod was found silent while the deadline was running, which is while the next word is the pod's. */
+  upstreamSilent(): void;
   /** The connection is over; the last call. Not made after destroy() by the user itself. */
   upstreamLost(how: ConnectionLoss): void;
   /** Something threw that must not; called outside of what threw. */
@@ -151,6 +153,12 @@ export class UpstreamConnection {
 
   resume(): void {
     this.#socket.resume();
+  }
+
+  /** Its pod is frozen or cut off: an idle one closes, a user who has waited for it since `beforeMs` or longer is told. */
+  foundSilent(beforeMs: number): void {
+    if (this.#user === undefined) this.destroy();
+    else if (this.#connected && this.deadline.sinceMs <= beforeMs) this.#guarded(() => this.#user?.upstreamSilent());
   }
 
   /** Closes it without a word to the user. */

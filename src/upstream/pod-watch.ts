@@ -12,6 +12,7 @@ import {
   type HealthEvent,
   type HealthRules,
   type HealthVerdict,
+  isSilent,
   newHealth,
   type PodHealth,
   verdictOf,
@@ -41,6 +42,12 @@ export interface PodWatchOptions {
   readonly rules: HealthRules;
   readonly clock: Clock;
   readonly log: Log;
+  /**
+   * A pod's sidecar was asked `fails` times in a row and did not say a word: it is frozen or cut off, and so is who has
+   * heard nothing of it since `beforeMs` (monotonic) or longer. Called again after each further question. Never called
+   * for bare applications: theirs may only be slow.
+   */
+  readonly silent: (pod: Pod, beforeMs: number) => void;
 }
 
 /** Probes under way at once: a thousand pods are not asked in one tick, and black holes do not keep the others waiting long. */
@@ -165,7 +172,8 @@ export class PodWatch {
     }
     this.#relearning.delete(name);
     this.#probing.add(name);
-    const { hello, path, timeoutMs, intervalMs } = this.#options;
+    const { hello, path, timeoutMs, intervalMs, clock } = this.#options;
+    const askedAtMs = clock.monotonicMs();
     const result = await probe(pod.address, { timeoutMs, signer: hello, path });
     this.#probing.delete(name);
     if (this.#isStopped()) return;
@@ -175,18 +183,31 @@ export class PodWatch {
     this.#compareKeys(name, result);
     if (result.kind === 'failed') {
       this.#hellos.delete(name);
-      this.#hear(name, { kind: 'probe-failed', why: result.why });
+      this.#hear(name, { kind: 'probe-failed', why: result.why, silent: result.silent === true });
+      this.#tellSilence(name);
     } else {
       this.#passed(pod, result.hello, warm);
     }
     // Until it has said who it is nothing can be signed for it, so it gets no session: it is asked often.
     const isUnknown = hello !== undefined && this.#set.byName.get(name)?.uid === '';
-    const askedAgainMs = isUnknown ? Math.min(relearnMs, intervalMs) : intervalMs * part;
+    // A silence has used up its interval by itself: who waits at the pod waits for this.
+    const isSilence = result.kind === 'failed' && result.silent === true;
+    const usualMs = isSilence ? Math.max(0, intervalMs - (clock.monotonicMs() - askedAtMs)) : intervalMs * part;
+    const askedAgainMs = isUnknown ? Math.min(relearnMs, intervalMs) : usualMs;
     this.#next(name, Math.min(askedAgainMs, this.#ejectedForMs(name)));
     const [next] = this.#waiting;
     if (next === undefined) return;
     this.#waiting.delete(next);
     void this.#round(next);
+  }
+
+  #tellSilence(name: string): void {
+    const { rules, timeoutMs, clock, silent } = this.#options;
+    const pod = this.#set.byName.get(name);
+    const health = this.#health.get(name);
+    if (pod === undefined || health === undefined || !isSilent(health, rules)) return;
+    // The questions that brought no answer took as long as this together, or longer.
+    silent(pod, clock.monotonicMs() - rules.fails * timeoutMs);
   }
 
   /** How long the pod's ejection lasts from now on; Infinity: it is not ejected. An ejection ends by itself. */

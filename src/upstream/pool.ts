@@ -95,6 +95,15 @@ export class UpstreamPool implements ConnectionOwner {
     this.#idleCount++;
   }
 
+  /**
+   * The pod at an address is frozen or cut off: it says nothing, and no kernel resets its connections. Idle ones close;
+   * who has waited there since `beforeMs` (monotonic) or longer is told.
+   */
+  foundSilent(address: Address, beforeMs: number): void {
+    const key = keyOf(address);
+    for (const connection of [...this.#open]) if (connection.key === key) connection.foundSilent(beforeMs);
+  }
+
   /** Called by each connection at its end. */
   closed(connection: UpstreamConnection): void {
     this.#open.delete(connection);

@@ -19,6 +19,8 @@ export type ProbeResult =
       readonly kind: 'failed';
       readonly why: string;
       readonly refused: boolean;
+      /** Neither the sidecar nor its kernel said a word: frozen or cut off. Never said of an application. */
+      readonly silent?: true;
       /** The sidecar is there, with other keys than ours: somebody has to mend the configuration. */
       readonly wrongKeys?: true;
     };
@@ -38,8 +40,10 @@ const answerBytesMax = 4096;
 
 /** Never rejects. Takes at most `timeoutMs`. */
 export async function probe(address: Address, options: ProbeOptions): Promise<ProbeResult> {
+  let asksSidecar = options.signer !== undefined;
   try {
     const hello = options.signer === undefined ? undefined : await askHello(address, options.signer, options.timeoutMs);
+    asksSidecar = false;
     if (hello?.application === 'down')
       return { kind: 'failed', why: 'its application does not answer', refused: false };
     if (options.path !== undefined) await askPath(address, options.path, options.timeoutMs);
@@ -48,7 +52,9 @@ export async function probe(address: Address, options: ProbeOptions): Promise<Pr
   } catch (error) {
     if (error instanceof WrongKeys) return { kind: 'failed', why: error.message, refused: false, wrongKeys: true };
     const refused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
-    return { kind: 'failed', why: error instanceof Error ? error.message : String(error), refused };
+    const why = error instanceof Error ? error.message : String(error);
+    if (asksSidecar && isSilence(error)) return { kind: 'failed', why, refused, silent: true };
+    return { kind: 'failed', why, refused };
   }
 }
 
@@ -74,6 +80,15 @@ async function askHello(address: Address, signer: HelloSigner, timeoutMs: number
 }
 
 class WrongKeys extends Error {}
+/** The time was over. */
+class Silence extends Error {}
+/** What a kernel or a router says of an address where nobody is: not the pod's own word, as a refusal is. */
+const unreachable: readonly unknown[] = ['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ETIMEDOUT'];
+
+function isSilence(error: unknown): boolean {
+  if (error instanceof Silence) return true;
+  return error instanceof Error && 'code' in error && unreachable.includes(error.code);
+}
 
 async function askPath(address: Address, path: string, timeoutMs: number): Promise<void> {
   await within(timeoutMs, address, async (client) => {
@@ -93,9 +108,17 @@ async function within<Result>(
   exchange: (client: Client) => Promise<Result>,
 ): Promise<Result> {
   const client = new Client(`http://${formatAddress(address)}`, { pipelining: 0 });
-  const timer = setTimeout(() => void client.destroy(new Error(`timeout: no answer in ${timeoutMs} ms`)), timeoutMs);
+  let silence: Silence | undefined;
+  const giveUp = (): void => {
+    silence = new Silence(`timeout: no answer in ${timeoutMs} ms`);
+    void client.destroy(silence);
+  };
+  // Where it was we who stood still, the answer is here: it is read in this turn.
+  const timer = setTimeout(() => setImmediate(giveUp), timeoutMs);
   try {
     return await exchange(client);
+  } catch (error) {
+    throw silence ?? error;
   } finally {
     clearTimeout(timer);
     void client.destroy();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { afterEvent, newHealth, verdictOf, type HealthEvent, type PodHealth } from '../../src/pods/health.ts';
+import { afterEvent, isSilent, newHealth, verdictOf, type HealthEvent, type PodHealth } from '../../src/pods/health.ts';
 
 const rules = { fails: 2, passes: 2 };
 const failed: HealthEvent = { kind: 'probe-failed', why: 'no answer' };
@@ -92,4 +92,19 @@ test('whatever happened, passed probes and silence make a pod ready again', () =
       assert.equal(stateOf(after([passed, passed], { from: health, nowMs }), nowMs), 'ready');
     }),
   );
+});
+
+test('a pod is silent after as many probes without a word as make it unhealthy, until it says one', () => {
+  const silent: HealthEvent = { kind: 'probe-failed', why: 'timeout', silent: true };
+  const isSilentAfter = (events: readonly HealthEvent[]): boolean => isSilent(after(events), rules);
+  assert.equal(isSilentAfter([silent]), false);
+  assert.equal(isSilentAfter([silent, silent]), true);
+  assert.equal(isSilentAfter([silent, silent, silent]), true);
+  assert.equal(isSilentAfter([silent, failed]), false, 'a word that it fails is a word');
+  assert.equal(isSilentAfter([failed, failed, silent]), false, 'unhealthy, and not silent for long');
+  assert.equal(isSilentAfter([silent, failed, silent]), false);
+  assert.equal(isSilentAfter([silent, passed, silent]), false);
+  assert.equal(isSilentAfter([silent, silent, passed]), false);
+  assert.equal(isSilentAfter([silent, silent, passed, silent]), false);
+  assert.equal(isSilentAfter([refused, refused, refused]), false, 'who refuses is there');
 });

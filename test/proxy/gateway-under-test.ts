@@ -17,7 +17,7 @@ import { OwnerLookup } from '../../src/proxy/owner-lookup.ts';
 import { PerSessionLimit } from '../../src/proxy/per-session.ts';
 import type { StoreRecord } from '../../src/store/contract.ts';
 import { HelloSigner } from '../../src/upstream/hello.ts';
-import { PodWatch } from '../../src/upstream/pod-watch.ts';
+import { PodWatch, type PodWatchOptions } from '../../src/upstream/pod-watch.ts';
 import { InternalSigner } from '../../src/upstream/signed-fields.ts';
 import { ProxyUnderTest, usualTimeouts } from '../support/proxy-under-test.ts';
 import { testSecrets } from '../support/scripted-sidecar.ts';
@@ -35,6 +35,10 @@ export interface GatewaySetup {
   /** The shared store's word; absent: no store is shared. */
   readonly ownerOf?: (session: SessionId) => Promise<StoreRecord | undefined>;
   readonly trustedProxies?: readonly string[];
+  /** Of a probe; 5 s by default. */
+  readonly probeTimeoutMs?: number;
+  /** The health path. */
+  readonly path?: string;
 }
 
 export class GatewayUnderTest {
@@ -52,16 +56,18 @@ export class GatewayUnderTest {
   static async start(t: TestContext, setup: GatewaySetup): Promise<GatewayUnderTest> {
     const { sidecars = true, ownerOf } = setup;
     const pins = setup.pin === 'table' ? undefined : openPins();
+    let silent: PodWatchOptions['silent'] = () => undefined;
     const watch = new PodWatch({
       pods: setup.pods,
       digestsOf: (name, uid) => pins?.podDigests(name, uid) ?? [],
       hello: sidecars ? new HelloSigner(testSecrets) : undefined,
-      path: undefined,
+      path: setup.path,
       intervalMs: 30,
-      timeoutMs: 5000,
+      timeoutMs: setup.probeTimeoutMs ?? 5000,
       rules: { fails: 2, passes: 1 },
       clock: systemClock,
       log: createLog({ level: 'silent', destination: { write: () => undefined } }),
+      silent: (pod, beforeMs) => silent(pod, beforeMs),
     });
     t.after(() => watch.stop());
     await watch.start();
@@ -86,6 +92,7 @@ export class GatewayUnderTest {
     };
     const role = new GatewayRole(options);
     const under = await ProxyUnderTest.start(t, { role, trustedProxies: setup.trustedProxies ?? [] });
+    silent = ({ address }, beforeMs) => under.pool.foundSilent(address, beforeMs);
     return new GatewayUnderTest(under, { watch, table });
   }
 

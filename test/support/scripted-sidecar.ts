@@ -24,6 +24,8 @@ export interface ScriptedAnswer {
   readonly body?: string;
   /** The rest of the body, when the test has it. */
   readonly more?: Promise<string>;
+  /** The whole answer waits for it. */
+  readonly after?: Promise<unknown>;
 }
 
 export const testSecrets: Secrets = [Buffer.from('a store key of the tests, 32 byte')];
@@ -34,6 +36,8 @@ export class ScriptedSidecar {
   /** All but hellos. */
   readonly requests: SeenRequest[] = [];
   hellos = 0;
+  /** So many hellos are heard and never answered: Infinity is a frozen sidecar. */
+  unansweredHellos = 0;
   /** What the next hellos say; the uid may change as it does when a pod is replaced. */
   hello: Hello;
   /** Undefined: a bare application, which knows no hello. */
@@ -54,6 +58,10 @@ export class ScriptedSidecar {
       const question = headers[helloField];
       if (target === helloTarget && typeof question === 'string' && this.secrets !== undefined) {
         this.hellos++;
+        if (this.unansweredHellos > 0) {
+          this.unansweredHellos--;
+          return;
+        }
         const answer = new HelloSigner(this.secrets).answer(question, this.hello);
         response.writeHead(answer === undefined ? 401 : 200, { [helloField]: answer?.value ?? otherKeyAnswer });
         response.end(answer?.body);
@@ -61,12 +69,17 @@ export class ScriptedSidecar {
       }
       const seen = { method, target, headers };
       this.requests.push(seen);
-      const { status = 200, headers: fields = {}, body = this.name, more } = this.answer(seen);
-      response.writeHead(status, fields);
-      if (more === undefined) response.end(body);
-      else {
-        response.write(body);
-        void more.then((rest) => response.end(rest));
+      const answer = this.answer(seen);
+      if (answer.after === undefined) write(answer);
+      else void answer.after.then(() => write(answer));
+
+      function write({ status = 200, headers: fields = {}, body = name, more }: ScriptedAnswer): void {
+        response.writeHead(status, fields);
+        if (more === undefined) response.end(body);
+        else {
+          response.write(body);
+          void more.then((rest) => response.end(rest));
+        }
       }
     });
   }

@@ -38,6 +38,7 @@ function watched(
     rules: { fails: 2, passes: 1 },
     clock,
     log,
+    silent: () => undefined,
     ...over,
   });
   t.after(() => watch.stop());
@@ -303,4 +304,52 @@ test('after its end nothing is asked and no timer is left', async (t) => {
   await started;
   assert.equal(starting.clock.pending, 0);
   assert.equal(starting.watch.complete, false);
+});
+
+test('a sidecar that says no word is told of as silent, again after each question, with how long that has been', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const told: (readonly [string, number])[] = [];
+  const { clock, watch, sees } = watched(t, [sidecar.listed], {
+    timeoutMs: 50,
+    rules: { fails: 3, passes: 1 },
+    silent: ({ name, state }, beforeMs) => void told.push([`${name} is ${state}`, clock.monotonicMs() - beforeMs]),
+  });
+  await watch.start();
+  sidecar.unansweredHellos = 2;
+  await sees('two in vain are not enough', () => sidecar.hellos >= 5);
+  assert.deepEqual(told, []);
+  sidecar.unansweredHellos = Infinity;
+  await sees('it is told twice', () => told.length === 2);
+  assert.deepEqual(told, [
+    ['pod-a is unhealthy', 150],
+    ['pod-a is unhealthy', 150],
+  ]);
+});
+
+test('a pod that refuses, a sidecar without its application, and a bare application that says no word are not silent', async (t) => {
+  const down = await ScriptedSidecar.start(t, 'pod-a');
+  down.hello = { ...down.hello, application: 'down' };
+  const nobody = { name: 'pod-b', address: { host: '127.0.0.1', port: await freePort() } };
+  const mute = await ScriptedSidecar.start(t, 'pod-c');
+  mute.answer = () => ({ after: new Promise(() => undefined) });
+  const over = { timeoutMs: 50, silent: ({ name }: Pod) => assert.fail(name) };
+  const sidecars = watched(t, [down.listed, nobody], over);
+  const bare = watched(t, [mute.listed], { ...over, hello: undefined, path: '/up' });
+  await Promise.all([sidecars.watch.start(), bare.watch.start()]);
+  await sidecars.sees('it was asked often', () => down.hellos > 5);
+  await bare.sees('and the other', () => mute.requests.length > 5);
+  assert.deepEqual([sidecars.watch.set.unhealthy.length, bare.watch.set.unhealthy.length], [2, 1]);
+});
+
+test('a sidecar that says no word is asked again an interval after the question, not after its time is over', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const { watch, clock } = watched(t, [sidecar.listed], { timeoutMs: 1000 });
+  await watch.start();
+  sidecar.unansweredHellos = 1;
+  clock.advance(intervalMs);
+  await until('it is asked', () => sidecar.hellos === 2);
+  clock.advance(intervalMs - 1);
+  await until('its time is over', () => clock.pending === 1);
+  clock.advance(1);
+  await until('it is asked again', () => sidecar.hellos === 3);
 });

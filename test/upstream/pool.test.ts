@@ -16,6 +16,7 @@ class Listening implements UpstreamUser {
   upstreamEnded = (): void => void this.heard.push('ended');
   upstreamDrained = (): void => void this.heard.push('drained');
   upstreamDeadlinePassed = (): void => void this.heard.push('deadline');
+  upstreamSilent = (): void => void this.heard.push('silent');
   upstreamLost = (how: string): void => void this.heard.push(how);
   fault = (): void => void this.heard.push('fault');
 }
@@ -104,4 +105,46 @@ test('what a user throws comes back as its fault and ends nothing else', async (
   pool.dial(pod.address, user, 1000);
   (await pod.connection()).send('x');
   await until('told', () => user.heard.includes('fault'));
+});
+
+test('at a pod that was found silent idle connections close, and only who has waited for its word long enough is told', async (t) => {
+  const { pod, pool, clock } = await pooled(t);
+  const other = await ScriptedPod.start(t);
+  const users = Array.from({ length: 4 }, () => new Listening());
+  const [long, lately, nothing, elsewhere] = users as [Listening, Listening, Listening, Listening];
+  const dial = async (user: Listening, address = pod.address): Promise<UpstreamConnection> => {
+    const connection = pool.dial(address, user, 60_000);
+    await until('connected', () => user.heard.includes('connected'));
+    return connection;
+  };
+  pool.give(await dial(new Listening()));
+  (await dial(long)).deadline.set(60_000);
+  (await dial(elsewhere, other.address)).deadline.set(60_000);
+  const cleared = await dial(nothing);
+  cleared.deadline.set(60_000);
+  cleared.deadline.clear();
+  clock.advance(1000);
+  (await dial(lately)).deadline.set(60_000);
+  pool.foundSilent(pod.address, clock.monotonicMs() - 1000);
+  assert.deepEqual(
+    users.filter(({ heard }) => heard.includes('silent')),
+    [long],
+  );
+  assert.deepEqual([pool.idleCount, pool.openCount], [0, 4]);
+  clock.advance(1000);
+  pool.foundSilent(pod.address, clock.monotonicMs() - 1000);
+  assert.deepEqual(
+    users.filter(({ heard }) => heard.includes('silent')),
+    [long, lately],
+  );
+});
+
+test('a connection that is not made yet has its own bound, whatever was found silent', async (t) => {
+  const { pod, pool, clock } = await pooled(t);
+  const user = new Listening();
+  pool.dial(pod.address, user, 1000);
+  clock.advance(500);
+  pool.foundSilent(pod.address, clock.monotonicMs());
+  await until('connected', () => user.heard.includes('connected'));
+  assert.deepEqual(user.heard, ['connected']);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { Worker } from 'node:worker_threads';
 
 import type { Address } from '../../src/base/address.ts';
 import { HelloSigner } from '../../src/upstream/hello.ts';
@@ -8,6 +9,7 @@ import { probe, type ProbeOptions, type ProbeResult } from '../../src/upstream/p
 import { freePort } from '../support/free-port.ts';
 import { ScriptedSidecar, testSecrets } from '../support/scripted-sidecar.ts';
 import { SilentListener } from '../support/silent-listener.ts';
+import { until } from '../support/until.ts';
 
 const signer = new HelloSigner(testSecrets);
 
@@ -124,6 +126,65 @@ test('a pod where not even a connection is made or refused fails in its own time
   assert.match(await why(asked(address, { signer, timeoutMs: 100 })), /timeout: no answer in 100 ms/);
   assert.match(await why(asked(address, { path: '/up', timeoutMs: 100 })), /timeout: no answer in 100 ms/);
   assert.match(await why(asked(address, { timeoutMs: 100 })), /connecting took too long/);
+});
+
+test('only a sidecar of which no word came is silent: refusals, silent applications and other answers are not', async (t) => {
+  const isSilent = async (result: Promise<ProbeResult>): Promise<boolean> => {
+    const settled = await result;
+    assert.equal(settled.kind, 'failed');
+    return settled.silent === true;
+  };
+  const timeoutMs = 100;
+  const mute = await listener(t, () => undefined);
+  assert.equal(await isSilent(asked(mute, { signer, timeoutMs })), true);
+  assert.equal(await isSilent(asked(mute, { path: '/up', timeoutMs })), false);
+  const gone = { host: '127.0.0.1', port: await freePort() };
+  assert.equal(await isSilent(asked(gone, { signer })), false);
+  const silent = await SilentListener.listen(gone);
+  silent.fill();
+  t.after(() => silent.close());
+  assert.equal(await isSilent(asked(gone, { signer, timeoutMs })), true);
+  assert.equal(await isSilent(asked(gone, { timeoutMs })), false);
+  const broken = await listener(t, (socket) => socket.destroy());
+  assert.equal(await isSilent(asked(broken, { signer })), false);
+  const begun = await listener(t, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'));
+  assert.equal(await isSilent(asked(begun, { signer, timeoutMs })), true, 'frozen in the middle of it');
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  sidecar.answer = () => ({ after: new Promise(() => undefined) });
+  assert.equal(await isSilent(asked(sidecar.address, { signer, path: '/up', timeoutMs: 1000 })), false);
+  // Where nobody can be, as the kernel says at once.
+  const nowhere = asked({ host: '255.255.255.255', port: 80 }, { signer });
+  assert.match(await why(nowhere), /ENETUNREACH/);
+  assert.equal(await isSilent(nowhere), true);
+});
+
+/** Answers once it is told to; `flags`: heard, may answer, has answered. */
+const gatedServer = `
+const { createServer } = require('node:net');
+const { parentPort, workerData: flags } = require('node:worker_threads');
+const server = createServer((socket) => socket.once('data', () => {
+  Atomics.store(flags, 0, 1);
+  Atomics.wait(flags, 1, 0);
+  socket.end('HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n', () => Atomics.store(flags, 2, 1));
+}));
+server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`;
+
+test('an answer that came in time counts, also where this process stood still and looks at it too late', async (t) => {
+  const flags = new Int32Array(new SharedArrayBuffer(12));
+  const worker = new Worker(gatedServer, { eval: true, workerData: flags });
+  t.after(() => worker.terminate());
+  const port = await new Promise<number>((resolve) => worker.once('message', resolve));
+  const timeoutMs = 1500;
+  const startedMs = performance.now();
+  const result = asked({ host: '127.0.0.1', port }, { path: '/up', timeoutMs });
+  await until('it has heard', () => Atomics.load(flags, 0) === 1);
+  // Where the loop looks at its timers next, and at sockets later.
+  await new Promise((resolve) => setImmediate(resolve));
+  Atomics.store(flags, 1, 1);
+  Atomics.notify(flags, 1);
+  // Stands still past the timeout.
+  while (Atomics.load(flags, 2) === 0 || performance.now() - startedMs < timeoutMs + 50);
+  assert.deepEqual(await result, { kind: 'passed', hello: undefined });
 });
 
 test('an endless answer is not read to its end', async (t) => {
