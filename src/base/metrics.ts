@@ -44,6 +44,8 @@ interface FamilyReading {
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly aggregator: GaugeMerge;
+  /** Rows by the value of their first label of which the largest counts, whatever the others are merged by. */
+  readonly largest?: readonly string[];
   readonly values: readonly {
     /** Where it is not the family's: `..._bucket`, `..._sum`, `..._count`. */
     readonly metricName?: string;
@@ -69,6 +71,7 @@ const durationBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 export class Metrics implements MetricsPage {
   readonly #registry = new Registry();
   readonly #histograms: FixedHistogram[] = [];
+  readonly #largest = new Map<string, readonly string[]>();
 
   /** A counter; the name ends with `_total`. */
   counter(options: FamilyOptions): CountFamily {
@@ -87,9 +90,16 @@ export class Metrics implements MetricsPage {
     return children;
   }
 
-  /** A value that goes up and down, read when the page is asked for. `read` must not throw. Workers' are added up. */
-  gauge(options: FamilyOptions & { readonly merge?: GaugeMerge }, read: () => GaugeReading): void {
+  /**
+   * A value that goes up and down, read when the page is asked for. `read` must not throw. Workers' are added up, except
+   * for the rows in `largest` (values of the first label).
+   */
+  gauge(
+    options: FamilyOptions & { readonly merge?: GaugeMerge; readonly largest?: readonly string[] },
+    read: () => GaugeReading,
+  ): void {
     const labels = options.labels ?? [];
+    if (options.largest !== undefined) this.#largest.set(`holdfast_${options.name}`, options.largest);
     new Gauge({
       aggregator: options.merge ?? 'sum',
       name: `holdfast_${options.name}`,
@@ -128,7 +138,11 @@ export class Metrics implements MetricsPage {
 
   /** Every number as it is now. */
   async read(): Promise<MetricsReading> {
-    return [...(await familiesOf(this.#registry)), ...this.#histograms.map((histogram) => histogram.read())];
+    const families = (await familiesOf(this.#registry)).map((family) => {
+      const largest = this.#largest.get(family.name);
+      return largest === undefined ? family : { ...family, largest };
+    });
+    return [...families, ...this.#histograms.map((histogram) => histogram.read())];
   }
 
   /** The page in Prometheus' text format. */
@@ -158,7 +172,32 @@ export async function countedIn(readings: readonly MetricsReading[]): Promise<Me
 }
 
 function merged(readings: readonly MetricsReading[]): Registry {
-  return AggregatorRegistry.aggregate(readings.map((reading) => [...reading]));
+  return AggregatorRegistry.aggregate(onlyLargest(readings).map((reading) => [...reading]));
+}
+
+/** Leaves of the rows that are not to be added up the largest one, so that adding changes nothing. */
+function onlyLargest(readings: readonly MetricsReading[]): readonly MetricsReading[] {
+  const largest = new Map<string, number>();
+  const nameOf = ({ name }: FamilyReading, labels: object): string => JSON.stringify([name, labels]);
+  const isChosen = (family: FamilyReading, labels: object): boolean =>
+    family.largest?.includes(String(Object.values(labels)[0])) === true;
+  for (const family of readings.flat()) {
+    for (const { labels, value } of family.values) {
+      const name = nameOf(family, labels);
+      if (isChosen(family, labels)) largest.set(name, Math.max(largest.get(name) ?? value, value));
+    }
+  }
+  return readings.map((reading) =>
+    reading.map((family) => {
+      if (family.largest === undefined) return family;
+      const values = family.values.filter(({ labels, value }) => {
+        if (!isChosen(family, labels)) return true;
+        const name = nameOf(family, labels);
+        return largest.get(name) === value && largest.delete(name);
+      });
+      return { ...family, values };
+    }),
+  );
 }
 
 /** The library's types call the words of a family numbers, and leave the names of a histogram's lines out. */

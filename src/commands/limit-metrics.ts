@@ -18,10 +18,12 @@ export interface LimitUse {
 /** `read` is called when the page is asked for; it must not throw. */
 export function countLimits(metrics: Metrics, read: () => readonly LimitUse[]): void {
   const use = 'How much of a limit is used now (perSession: by the session that uses most).';
-  metrics.gauge({ name: 'limit_use', help: use, labels: ['limit'] }, () =>
+  // Each worker keeps to this one by itself.
+  const largest = ['perSession'];
+  metrics.gauge({ name: 'limit_use', help: use, labels: ['limit'], largest }, () =>
     read().map((each) => [[each.limit], each.use]),
   );
-  metrics.gauge({ name: 'limit_maximum', help: 'The limit; 0: none.', labels: ['limit'] }, () =>
+  metrics.gauge({ name: 'limit_maximum', help: 'The limit; 0: none.', labels: ['limit'], largest }, () =>
     read().map((each) => [[each.limit], each.max]),
   );
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ExchangeMetrics } from '../../src/base/exchange-metrics.ts';
-import { Metrics, countProcess } from '../../src/base/metrics.ts';
+import { Metrics, countProcess, mergedText } from '../../src/base/metrics.ts';
+import { countLimits } from '../../src/commands/limit-metrics.ts';
 
 test('a counter is a plain number that the page shows, by its labels', async () => {
   const metrics = new Metrics();
@@ -79,4 +80,27 @@ test('every name begins with holdfast_', async () => {
     names.filter((name) => !name.startsWith('holdfast_')),
     [],
   );
+});
+
+test('of a limit that each worker keeps to by itself the page shows the fullest worker, and the sum of all others', async () => {
+  const readings = [
+    [3, 7],
+    [4, 7],
+    [5, 2],
+  ].map(async ([connections = 0, perSession = 0]) => {
+    const metrics = new Metrics();
+    countLimits(metrics, () => [
+      { limit: 'connections', use: connections, max: 100 },
+      { limit: 'perSession', use: perSession, max: 16 },
+    ]);
+    return metrics.read();
+  });
+  const page = await mergedText(await Promise.all(readings));
+  const rows = [...page.matchAll(/^holdfast_limit_(.*) (\d+)$/gm)].map(([, row, value]) => `${row} ${value}`);
+  assert.deepEqual(rows.toSorted(), [
+    'maximum{limit="connections"} 300',
+    'maximum{limit="perSession"} 16',
+    'use{limit="connections"} 12',
+    'use{limit="perSession"} 7',
+  ]);
 });
