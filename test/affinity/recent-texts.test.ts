@@ -54,3 +54,15 @@ test('no more texts are known than it has places for', () => {
   for (let index = 0; index < 1000; index++) if (recent.get(`text ${index}`) !== undefined) known++;
   assert.ok(known > 32 && known <= 64, String(known));
 });
+
+test('any two texts are known together: neither pushes the other out', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.constantFrom(2, 64), (first, second, max) => {
+      fc.pre(first !== second);
+      const recent = new RecentTexts<number>(max);
+      recent.set(first, 1);
+      recent.set(second, 2);
+      assert.deepEqual([recent.get(first), recent.get(second)], [1, 2]);
+    }),
+  );
+});
