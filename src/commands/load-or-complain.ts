@@ -36,5 +36,6 @@ export function loadedOrComplain(
     `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n`,
   );
   for (const problem of problems) process.stderr.write(`  ${formatProblem(problem)}\n`);
+  if (options.configFile === undefined) process.stderr.write('No file was read: --config FILE names one.\n');
   return undefined;
 }

@@ -25,12 +25,21 @@ export function settleListen(
     }
     return place;
   });
+  places.forEach((place, index) => {
+    const before = places.slice(0, index).findIndex((other) => isSameAddress(place, other));
+    if (before >= 0) report(`listen[${index}]`, `is the address of listen[${before}]`);
+  });
   const [first, ...rest] = places.filter((place) => place !== undefined);
   if (first === undefined) return undefined;
   if (role === 'sidecar' && ![first, ...rest].some(isPlain)) {
     report('listen', 'needs a plain entry, without tls and proxyProtocol: gateways and other sidecars connect there');
   }
   return [first, ...rest];
+}
+
+/** Port 0 is another port each time. */
+function isSameAddress(one: ListenPlace | undefined, other: ListenPlace | undefined): boolean {
+  return one !== undefined && one.port !== 0 && one.host === other?.host && one.port === other.port;
 }
 
 function readEntry(entry: Keys['listen'][number], path: string, report: Report): ListenPlace | undefined {

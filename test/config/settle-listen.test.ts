@@ -83,3 +83,10 @@ test('a certificate and its key are given by file, have to fit, and no problem s
   ] as const;
   for (const [tls, expected] of cases) assert.deepEqual(problems({ yaml: listen(tls) }), expected);
 });
+
+test('an address that is listed twice is refused', () => {
+  assert.deepEqual(problems({ yaml: `${gateway}\nlisten: ["0.0.0.0:8080", "0.0.0.0:8081", "0.0.0.0:8080"]` }), [
+    'listen[2]: is the address of listen[0]',
+  ]);
+  assert.deepEqual(problems({ yaml: `${gateway}\nlisten: ["127.0.0.1:0", "127.0.0.1:0"]` }), []);
+});
