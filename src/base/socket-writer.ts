@@ -77,6 +77,16 @@ export class SocketWriter {
     if (this.#text !== '') this.#socket.write(this.#taken(), 'latin1');
   }
 
+  /** Calls `done` when the kernel has taken what is stuck; not where the socket closes before. */
+  afterStuck(done: () => void): void {
+    // Behind a FIN that is ordered even an empty write would be an error, which closes the socket and loses the rest.
+    if (this.#socket.writableEnded) this.#socket.once('finish', done);
+    else
+      this.#socket.write('', 'latin1', (error) => {
+        if (!error) done();
+      });
+  }
+
   /** Forgets what waits. */
   drop(): void {
     this.#text = '';

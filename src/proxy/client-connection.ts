@@ -108,7 +108,7 @@ export class ClientConnection implements ClientSide {
 
   whenFlushed(done: () => void): void {
     if (this.#state === 'closed' || this.#writer.stuckBytes === 0) done();
-    else this.#socket.write('', 'latin1', () => done());
+    else this.#writer.afterStuck(() => this.#guarded(done));
   }
 
   end(): void {
@@ -223,6 +223,7 @@ export class ClientConnection implements ClientSide {
     this.#writer.flush();
     if (this.#writer.stuckBytes === 0) return true;
     this.#socket.pause();
+    this.deadline.set(this.#context.timeouts.bodyIdleMs);
     this.whenFlushed(() => {
       if (this.#state !== 'idle') return;
       this.#socket.resume();
@@ -301,7 +302,7 @@ export class ClientConnection implements ClientSide {
   #deadlinePassed(): void {
     switch (this.#state) {
       case 'idle':
-        // A connection that never sent a byte, or is kept alive in vain, is closed without a word.
+        // One that never sent a byte, is kept alive in vain or does not read its answer is closed without a word.
         this.#linger();
         return;
       case 'head':

@@ -33,7 +33,7 @@ export interface ClientSide {
   writeWithHead(head: string, pieces: readonly Buffer[]): boolean;
   /** Several pieces at once. Returns what write() does. */
   writePieces(pieces: readonly Buffer[]): boolean;
-  /** Calls `done` when everything written has been taken by the kernel: at once if it has. */
+  /** Calls `done` when everything written has been taken by the kernel: at once if it has; never where clientGone() comes before. */
   whenFlushed(done: () => void): void;
   /** A FIN behind what was written; reading goes on. */
   end(): void;

@@ -124,6 +124,22 @@ test('bodyIdle: a client that stops reading is cut, and the pod is not blamed', 
   assert.equal((await under.line()).reason, 'client-stalled');
 });
 
+test('bodyIdle: a client that pipelines and reads no answer is closed', async (t) => {
+  const answer = { status: 200, fields: [], body: 'x'.repeat(16_000), reason: undefined };
+  const { client, clock, under, role } = await started(t, { next: () => ({ kind: 'answer', answer }) });
+  client.socket.pause();
+  client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2000));
+  let seen = -1;
+  while (role.requests.length > seen) {
+    seen = role.requests.length;
+    await under.quiet();
+  }
+  assert.ok(seen > 0 && seen < 2000, 'the next request waits for the last answer to leave');
+  clock.advance(60_000);
+  clock.advance(5000);
+  await until('the connection is closed', () => under.proxy.connections === 0);
+});
+
 test('tunnelIdle: a silent tunnel ends, one with traffic does not', async (t) => {
   const { client, clock, pod, under } = await started(t);
   client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
