@@ -16,6 +16,8 @@ interface Running {
   readonly deployment: Deployment;
   /** Lets the users get this many more answers. */
   readonly more: (answers: number) => Promise<unknown>;
+  /** What was not answered with a 200, so far. */
+  readonly failed: () => readonly unknown[];
   /** Ends the users; fails where they lost anything. */
   readonly nothingLost: () => Promise<void>;
 }
@@ -35,7 +37,7 @@ async function running(t: TestContext, options: DeploymentOptions, seed: number)
     const verdict = await checker.stop();
     assert.deepEqual(verdict.violations, [], describeVerdict(verdict));
   };
-  return { deployment, more, nothingLost };
+  return { deployment, more, failed: () => checker.failed, nothingLost };
 }
 
 test('a primary dies, its sentinels promote a replica: users go on, and survive their pod afterwards', async (t) => {
@@ -55,3 +57,25 @@ test('a primary dies, its sentinels promote a replica: users go on, and survive 
   await more(60);
   await nothingLost();
 });
+
+for (const store of ['2s', '500ms'] as const) {
+  const words =
+    store === '2s' ? 'within its bound: answers are slow and complete' : 'beyond its bound: it counts as down';
+  test(`a store that takes 600 ms for each command, ${words}, and nothing is lost`, async (t) => {
+    const options = { application: 'plain-php', faultProxies: true, sidecar: { timeouts: { store } } } as const;
+    const { deployment, more, failed, nothingLost } = await running(t, options, 61);
+    const eachWay = async (ms: number): Promise<void> => {
+      for (const { network } of deployment.pods) await network!.set({ kind: 'latency', ms }, 'store');
+    };
+    await more(20);
+    await eachWay(300);
+    await more(30);
+    await eachWay(0);
+    await until('every pod has stored everything', () => deployment.isStored());
+    await more(20);
+    if (store === '2s') assert.deepEqual(failed(), []);
+    await deployment.pods[0]!.kill();
+    await more(30);
+    await nothingLost();
+  });
+}
