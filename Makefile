@@ -22,8 +22,7 @@ help: ## this list
 install: ## the packages of the lock file, where they are not there yet
 	@cmp -s package-lock.json node_modules/.installed-lock || { \
 	  echo 'installing the packages of package-lock.json'; \
-	  npm ci --no-audit --no-fund --loglevel=error; \
-	  cp package-lock.json node_modules/.installed-lock; }
+	  npm ci --no-audit --no-fund --loglevel=error; }
 
 tools: ## the programs that the tests start: PHP, Laravel, Redis
 	@.ci/tools $(test_packages)
