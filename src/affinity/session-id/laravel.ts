@@ -12,7 +12,7 @@
 import { createDecipheriv, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { AesCbc } from './aes-cbc.ts';
 import { alphanumerics, shapeOf, type SessionIdDecoder } from './decoder.ts';
-import { HmacSha256 } from './hmac-sha256.ts';
+import { HmacSha256 } from '../../base/hmac-sha256.ts';
 import { laravelPayload, laravelValueLengthMax, type LaravelPayload } from './laravel-payload.ts';
 
 /** Session\Store::isValidId. */

@@ -8,7 +8,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { hash, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 
 /** Of SHA-256, in bytes. */
 const blockLength = 64;
@@ -19,6 +19,7 @@ const hexLength = 2 * digestLength;
 const utf8BytesMax = 3;
 
 export class HmacSha256 {
+  readonly #key: Buffer;
   readonly #textLengthMax: number;
   /** The key with ipad, then the text of the call. */
   readonly #inner: Buffer;
@@ -30,10 +31,11 @@ export class HmacSha256 {
 
   /**
    * @param key at most 64 bytes: longer ones would have to be hashed first
-   * @param options.textLengthMax in UTF-16 units
+   * @param options.textLengthMax in UTF-16 units; longer texts cost what createHmac does
    */
   constructor(key: Buffer, options: { readonly textLengthMax: number }) {
     assert(key.length <= blockLength);
+    this.#key = key;
     this.#textLengthMax = options.textLengthMax;
     this.#inner = Buffer.alloc(blockLength + options.textLengthMax * utf8BytesMax);
     this.#outer = Buffer.alloc(blockLength + digestLength);
@@ -52,12 +54,21 @@ export class HmacSha256 {
     return timingSafeEqual(this.#given, this.#right);
   }
 
-  /** 64 small hexadecimal digits. The text is taken as UTF-8, at most `textLengthMax` long. */
+  /** 64 small hexadecimal digits. The text is taken as UTF-8. */
   hex(text: string): string {
-    assert(text.length <= this.#textLengthMax);
+    return this.#digest(text, 'hex');
+  }
+
+  /** The same as 43 characters. */
+  base64url(text: string): string {
+    return this.#digest(text, 'base64url');
+  }
+
+  #digest(text: string, encoding: 'hex' | 'base64url'): string {
+    if (text.length > this.#textLengthMax) return createHmac('sha256', this.#key).update(text, 'utf8').digest(encoding);
     const end = blockLength + this.#inner.write(text, blockLength, 'utf8');
     // A digest as text, one byte a character, is made without a Buffer of its own.
     this.#outer.write(hash('sha256', this.#inner.subarray(0, end), 'binary'), blockLength, 'binary');
-    return hash('sha256', this.#outer, 'hex');
+    return hash('sha256', this.#outer, encoding);
   }
 }

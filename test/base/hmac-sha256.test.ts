@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import test from 'node:test';
 import fc from 'fast-check';
-import { HmacSha256 } from '../../../src/affinity/session-id/hmac-sha256.ts';
+import { HmacSha256 } from '../../src/base/hmac-sha256.ts';
+import { deriveKey, Signer } from '../../src/base/keyring.ts';
 
 const textLengthMax = 300;
 const bytes = (length: { minLength: number; maxLength: number }) =>
@@ -49,8 +50,26 @@ test('no other text of hexadecimal digits is right', () => {
   );
 });
 
-test('a longer key or text than announced is our own mistake, and is not cut', () => {
+test('a longer key than a block is our own mistake; a longer text than announced is signed all the same', () => {
   assert.throws(() => new HmacSha256(Buffer.alloc(65), { textLengthMax }));
-  const hmac = new HmacSha256(Buffer.alloc(32), { textLengthMax });
-  assert.throws(() => hmac.hex('x'.repeat(textLengthMax + 1)));
+  const key = Buffer.alloc(32, 7);
+  const long = 'ä'.repeat(textLengthMax + 1);
+  assert.equal(new HmacSha256(key, { textLengthMax }).hex(long), expected(key, long));
+});
+
+test('a signature is 24 bytes of the HMAC over all parts with their lengths, however long, and no other text verifies', () => {
+  const secret = Buffer.from('a secret of some length');
+  const signer = new Signer([secret], 'pin');
+  for (const parts of [['token', 'shop', 'x'], ['ä', ''], ['y'.repeat(5000)]]) {
+    const hmac = createHmac('sha256', deriveKey(secret, 'pin'));
+    for (const part of parts) hmac.update(`${Buffer.byteLength(part)}:${part},`);
+    const signature = hmac.digest().subarray(0, 24).toString('base64url');
+    assert.equal(signer.sign(parts), signature);
+    assert.ok(signer.verify(parts, signature));
+    const [first] = signature;
+    // The second has the same low byte as the first character: it must not be cut to it.
+    for (const wrong of ['', `${signature}A`, String.fromCharCode(first!.charCodeAt(0) + 0x100) + signature.slice(1)]) {
+      assert.ok(!signer.verify(parts, wrong));
+    }
+  }
 });
