@@ -180,6 +180,11 @@ export class UpstreamConnection {
       this.#close();
       return;
     }
+    // The only texts are request heads, and this one waits for the turn's end: the pod answers something older.
+    if (this.reused && this.#writer.waits) {
+      this.#lose('lost');
+      return;
+    }
     try {
       if (!user.upstreamData(bytes)) this.#memory = undefined;
     } catch (error) {

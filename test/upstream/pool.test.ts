@@ -148,3 +148,18 @@ test('a connection that is not made yet has its own bound, whatever was found si
   await until('connected', () => user.heard.includes('connected'));
   assert.deepEqual(user.heard, ['connected']);
 });
+
+test('what a pod sends before the request has left is not its answer', async (t) => {
+  const { pod, pool, dialled } = await pooled(t);
+  pool.give(await dialled());
+  const peer = await pod.connection();
+  const user = new Listening();
+  // Behind a timer comes reading, and only then the end of the turn, for which the head waits.
+  await new Promise((resolve) => setTimeout(resolve));
+  const taken = pool.take(pod.address, user, 4000);
+  peer.send('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+  taken?.writeWithHead('GET / HTTP/1.1\r\nHost: a\r\n\r\n', []);
+  await until('the connection is over', () => user.heard.length > 0);
+  await peer.over();
+  assert.deepEqual([user.heard, peer.received], [['lost'], '']);
+});
