@@ -58,6 +58,10 @@ function stream(int $first): void
     $pause = 1000 * number('ms', 50, 5000);
     $chunked = isset($_GET['chunked']) && $_SERVER['SERVER_PROTOCOL'] === 'HTTP/1.1';
     header(TEXT);
+    // Debian's php.ini makes PHP keep back 4 KB.
+    while (ob_get_level() > 0) {
+        ob_end_flush();
+    }
     if ($chunked) {
         header('Transfer-Encoding: chunked');
     }

@@ -52,6 +52,11 @@ export interface PodWatchOptions {
 
 /** Probes under way at once: a thousand pods are not asked in one tick, and black holes do not keep the others waiting long. */
 const probesMax = 256;
+/**
+ * Nobody is told of a silence who has not waited for so long, however often pods are asked: a process that only paused
+ * would answer yet, and what was given up is executed all the same when it wakes up.
+ */
+const silenceMinMs = 4000;
 /** How soon a pod is asked again whose answers don't come from the one it was known as; no sooner a second time. */
 const relearnMs = 200;
 
@@ -207,7 +212,7 @@ export class PodWatch {
     const health = this.#health.get(name);
     if (pod === undefined || health === undefined || !isSilent(health, rules)) return;
     // The questions that brought no answer took as long as this together, or longer.
-    silent(pod, clock.monotonicMs() - rules.fails * timeoutMs);
+    silent(pod, clock.monotonicMs() - Math.max(rules.fails * timeoutMs, silenceMinMs));
   }
 
   /** How long the pod's ejection lasts from now on; Infinity: it is not ejected. An ejection ends by itself. */

@@ -306,7 +306,7 @@ test('after its end nothing is asked and no timer is left', async (t) => {
   assert.equal(starting.watch.complete, false);
 });
 
-test('a sidecar that says no word is told of as silent, again after each question, with how long that has been', async (t) => {
+test('a sidecar that says no word is told of as silent, again after each question: who waits for four seconds is concerned', async (t) => {
   const sidecar = await ScriptedSidecar.start(t, 'pod-a');
   const told: (readonly [string, number])[] = [];
   const { clock, watch, sees } = watched(t, [sidecar.listed], {
@@ -321,8 +321,8 @@ test('a sidecar that says no word is told of as silent, again after each questio
   sidecar.unansweredHellos = Infinity;
   await sees('it is told twice', () => told.length === 2);
   assert.deepEqual(told, [
-    ['pod-a is unhealthy', 150],
-    ['pod-a is unhealthy', 150],
+    ['pod-a is unhealthy', 4000],
+    ['pod-a is unhealthy', 4000],
   ]);
 });
 
