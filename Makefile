@@ -89,6 +89,7 @@ bench-docs: install ## the same with nothing else running, into docs/benchmarks.
 
 bench-page: install ## docs/benchmarks.md and its plots again from docs/benchmarks/results.json
 	@node bench/page/write.ts
+
 bench-attacks: install ## what attackers cost: memory, and the waiting of normal users meanwhile; ONLY=part of a name
 	@ulimit -n $$(ulimit -Hn); node bench/attacks.ts
 
