@@ -10,7 +10,7 @@
 import type { Pod } from '../pods/pod.ts';
 
 /**
- * The pod to take, from those that are eligible; undefined: none is. Costs no memory, and where `inFlight` is known it
+ * The pod to take, from those that are eligible; undefined: none is. Where `inFlight` is known it costs no memory, and
  * hardly ever looks at more pods than two.
  */
 export function leastLoaded(
@@ -27,43 +27,19 @@ export function leastLoaded(
     readonly inFlight?: number | undefined;
   },
 ): Pod | undefined {
-  const { isEligible, boundedLoad, random, shareOf, inFlight } = options;
+  const { isEligible, shareOf, inFlight } = options;
   if (shareOf !== undefined) return leastLoadedByShare(pods, { ...options, shareOf });
+  // As if all were eligible: what is not counts in the average, so that the bound may be a little off meanwhile.
   const soon = inFlight === undefined ? undefined : leastLoadedOfTwo(pods, { ...options, inFlight });
   if (soon !== undefined) return soon;
-  let count = 0;
-  let total = 0;
-  for (const pod of pods) {
-    if (!isEligible(pod)) continue;
-    count++;
-    total += pod.load.inFlight;
-  }
-  if (count === 0) return undefined;
-
-  const first = Math.floor(random() * count);
-  // The second draw is among the others.
-  const second = count === 1 ? first : (first + 1 + Math.floor(random() * (count - 1))) % count;
-  let one: Pod | undefined;
-  let other: Pod | undefined;
-  let least: Pod | undefined;
-  let index = 0;
-  for (const pod of pods) {
-    if (!isEligible(pod)) continue;
-    if (least === undefined || pod.load.inFlight < least.load.inFlight) least = pod;
-    if (index === first) one = pod;
-    if (index === second) other = pod;
-    index++;
-  }
-  // Where both are as busy the first draw decides, else an idle application would prefer the first names.
-  const drawn = one !== undefined && other !== undefined && other.load.inFlight < one.load.inFlight ? other : one;
-  const share = Math.ceil(boundedLoad * ((total + 1) / count));
-  return drawn !== undefined && drawn.load.inFlight < share ? drawn : least;
+  const eligible = pods.filter(isEligible);
+  return leastLoadedOfTwo(eligible, {
+    ...options,
+    inFlight: eligible.reduce((sum, { load }) => sum + load.inFlight, 0),
+  });
 }
 
-/**
- * The same without a walk over all, as if all were eligible; undefined: one that is not was drawn. What is not eligible
- * counts in the average, so that the bound may be a little off while some pod refuses connections.
- */
+/** @returns undefined where one that is not eligible was drawn, or there is none to draw. */
 function leastLoadedOfTwo(
   pods: readonly Pod[],
   options: {
@@ -76,10 +52,12 @@ function leastLoadedOfTwo(
   const { isEligible, boundedLoad, random, inFlight } = options;
   const count = pods.length;
   const first = Math.floor(random() * count);
+  // The second draw is among the others.
   const second = count === 1 ? first : (first + 1 + Math.floor(random() * (count - 1))) % count;
   const one = pods[first];
   const other = pods[second];
   if (one === undefined || other === undefined || !isEligible(one) || !isEligible(other)) return undefined;
+  // Where both are as busy the first draw decides, else an idle application would prefer the first names.
   const drawn = other.load.inFlight < one.load.inFlight ? other : one;
   if (drawn.load.inFlight < Math.ceil(boundedLoad * ((inFlight + 1) / count))) return drawn;
   // From a place by chance, so that the first idle one will do.

@@ -12,12 +12,18 @@
 
 export class RecentMap<Key, Value> {
   readonly #generationMax: number;
+  readonly #forgotten: ((key: Key, value: Value) => void) | undefined;
   #young = new Map<Key, Value>();
   #old = new Map<Key, Value>();
 
-  /** @param max entries at most, from 2 on; an odd one counts as the even one below it. */
-  constructor(max: number) {
+  /**
+   * @param max entries at most, from 2 on; an odd one counts as the even one below it.
+   * @param forgotten told of each entry that had to make room, when it is no longer in the map; up to half of the
+   *   maximum, one after another. It must not throw, nor use the map.
+   */
+  constructor(max: number, forgotten?: (key: Key, value: Value) => void) {
     this.#generationMax = Math.max(1, Math.floor(max / 2));
+    this.#forgotten = forgotten;
   }
 
   get size(): number {
@@ -35,6 +41,16 @@ export class RecentMap<Key, Value> {
     return older;
   }
 
+  /** The same for who only looks: it counts as no use. */
+  peek(key: Key): Value | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
+  }
+
+  /** All values, those of the older generation first. */
+  values(): readonly Value[] {
+    return [...this.#old.values(), ...this.#young.values()];
+  }
+
   set(key: Key, value: Value): void {
     if (this.#young.has(key)) {
       this.#young.set(key, value);
@@ -49,10 +65,15 @@ export class RecentMap<Key, Value> {
   }
 
   #add(key: Key, value: Value): void {
-    if (this.#young.size >= this.#generationMax) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
+    if (this.#young.size >= this.#generationMax) this.#ageAll();
     this.#young.set(key, value);
+  }
+
+  #ageAll(): void {
+    const unused = this.#old;
+    this.#old = this.#young;
+    this.#young = new Map();
+    if (this.#forgotten === undefined) return;
+    for (const [key, value] of unused) this.#forgotten(key, value);
   }
 }

@@ -6,9 +6,9 @@
  * confirms are refused from then on. Must not know files.
  */
 
-import { LRUCache } from 'lru-cache';
 import { delay } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { Owner, TakenRecord } from '../store/contract.ts';
 import type { AdoptEnd } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
@@ -44,7 +44,7 @@ const again: AdoptEnd = { kind: 'again' };
 
 export class Claim {
   readonly #context: KeeperContext;
-  readonly #peers = new LRUCache<string, PeerMemory>({ max: peersMax });
+  readonly #peers = new RecentMap<string, PeerMemory>(peersMax);
 
   constructor(context: KeeperContext) {
     this.#context = context;

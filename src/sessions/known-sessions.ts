@@ -1,13 +1,13 @@
 /**
- * The sessions a keeper has in memory, by id and by their name in the store. Bounded: the least recently used are
+ * The sessions a keeper has in memory, by id and by their name in the store. Bounded: those unused for longest are
  * forgotten, except those that something is under way for. A forgotten session that is ours is taken up again at
  * its next request; its note tells that its file still holds.
  *
  * Names stay known as long as there is a note, since another keeper asks for a session by its name only.
  */
 
-import { LRUCache } from 'lru-cache';
 import type { SessionId } from '../affinity/session-codec.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { StoreName } from '../store/contract.ts';
 import { SessionEntry } from './session-entry.ts';
 
@@ -22,19 +22,14 @@ const namesMax = 1_000_000;
 
 export class KnownSessions {
   readonly #options: KnownSessionsOptions;
-  readonly #idle: LRUCache<SessionId, SessionEntry>;
-  /** Evicted while something was under way for them; bounded by the exchanges and flows there are. */
+  readonly #idle: RecentMap<SessionId, SessionEntry>;
+  /** Forgotten while something was under way for them; bounded by the exchanges and flows there are. */
   readonly #spared = new Map<SessionId, SessionEntry>();
   readonly #byName = new Map<StoreName, SessionId>();
 
   constructor(options: KnownSessionsOptions) {
     this.#options = options;
-    this.#idle = new LRUCache<SessionId, SessionEntry>({
-      max: options.max,
-      dispose: (entry, id, reason) => {
-        if (reason === 'evict') this.#evicted(entry, id);
-      },
-    });
+    this.#idle = new RecentMap(options.max, (id, entry) => this.#forgotten(id, entry));
   }
 
   get size(): number {
@@ -78,7 +73,7 @@ export class KnownSessions {
     return [...this.#idle.values(), ...this.#spared.values()];
   }
 
-  #evicted(entry: SessionEntry, id: SessionId): void {
+  #forgotten(id: SessionId, entry: SessionEntry): void {
     if (this.#spared.size > this.#options.max) this.#sweepSpared();
     if (entry.busy) this.#spared.set(id, entry);
     else if (!entry.noted) this.#byName.delete(entry.name);

@@ -43,3 +43,15 @@ test('whatever is done, it never has more than its maximum, no old value, and th
     }),
   );
 });
+
+test('who wants to know is told of each entry that made room, once, and of none that was only looked at or deleted', () => {
+  const forgotten: [string, number][] = [];
+  const map = new RecentMap<string, number>(4, (key, value) => forgotten.push([key, value]));
+  for (const [index, key] of ['a', 'b', 'c', 'd'].entries()) map.set(key, index);
+  assert.equal(map.peek('a'), 0);
+  map.delete('b');
+  assert.deepEqual(map.values(), [0, 2, 3]);
+  map.set('e', 4);
+  assert.deepEqual(forgotten, [['a', 0]]);
+  assert.equal(map.peek('a'), undefined);
+});

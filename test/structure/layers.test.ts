@@ -30,7 +30,6 @@ const importers: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli.ts'],
   ioredis: ['store'],
   koffi: ['sessions'],
-  'lru-cache': ['commands', 'proxy', 'sessions', 'store', 'upstream', 'affinity', 'pods', 'base'],
   pino: ['base'],
   'pino-pretty': ['commands'],
   'prom-client': ['base'],
