@@ -25,7 +25,7 @@ import type { SessionGate } from '../sessions/stay.ts';
 import type { Owner, StoreName } from '../store/contract.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import { type ApplicationState, ApplicationWatch } from '../upstream/application-watch.ts';
-import { type Hello, HelloSigner } from '../upstream/hello.ts';
+import { type Hello, HelloSigner, newRun } from '../upstream/hello.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import { InternalSigner } from '../upstream/signed-fields.ts';
 import { observeExchanges } from './exchange-observer.ts';
@@ -239,6 +239,8 @@ class Sidecar implements RunningRole {
       hello: {
         signer: new HelloSigner(secrets),
         say: () => this.#hello(own),
+        run: newRun(),
+        terminating: () => this.#terminates(),
         // At most one line for each gateway's question, so the first one is enough.
         otherKey: () => this.#otherKey(),
       },
@@ -268,6 +270,13 @@ class Sidecar implements RunningRole {
     const { port } = listen.find(isPlain) ?? listen[0];
     const data = formatAddress({ host: peer.advertise.host, port });
     return { uid: pod.uid ?? this.#notes.podUid(), name: pod.name, peer: formatAddress(peer.advertise), data };
+  }
+
+  /** A gateway saw that the pod is terminating: what `holdfast drain` begins, begins now if it has not yet (rules 34). */
+  #terminates(): void {
+    if (this.#assembled?.role.closing !== false) return;
+    this.#parts.log.info({}, 'a gateway says that this pod is terminating: it drains');
+    void this.#letGo(this.#config.timeouts.drainMs);
   }
 
   /** Gives sessions up as they become idle, and goes on answering. Resolves after `boundMs` at the latest. */

@@ -43,6 +43,8 @@ export interface PodSet {
   readonly digestsOf: PodDigests;
 }
 
+/** The state of a pod whose source says that it is terminating. */
+export const terminatingVerdict = { state: 'draining', why: 'terminating' } as const;
 /** Pods remembered after they left. */
 const goneMax = 256;
 
@@ -148,6 +150,7 @@ function newPod(name: string, uid: string, address: Address): Pod {
     name,
     uid,
     address,
+    terminating: false,
     state: 'ready',
     why: 'listed',
     sinceMs: 0,
@@ -157,8 +160,8 @@ function newPod(name: string, uid: string, address: Address): Pod {
 }
 
 function renewed(pod: Pod, { address, uid, terminating = false }: ListedPod): Pod {
-  const same = { ...pod, address, uid: uid ?? pod.uid };
-  return terminating ? { ...same, state: 'draining', why: 'terminating' } : same;
+  const same = { ...pod, address, terminating, uid: uid ?? pod.uid };
+  return terminating ? { ...same, ...terminatingVerdict } : same;
 }
 
 function asGone(pod: Pod): Pod {

@@ -28,6 +28,8 @@ export interface Pod {
   /** '' until known, and for bare applications. Same name and another uid is another pod. */
   readonly uid: string;
   readonly address: Address;
+  /** Its source says so: it drains until it is gone, whatever else is known of it. */
+  readonly terminating: boolean;
   readonly state: PodState;
   /** Why it is in this state, in words for /pods. */
   readonly why: string;

@@ -12,6 +12,7 @@ import {
   helloTarget,
   isQuestion,
   otherKeyAnswer,
+  terminatingField,
 } from '../upstream/hello.ts';
 import { internalField } from '../upstream/signed-fields.ts';
 import type { OwnAnswer } from './plan.ts';
@@ -19,16 +20,27 @@ import type { OwnAnswer } from './plan.ts';
 export interface HelloAnswerOptions {
   readonly signer: HelloSigner;
   readonly say: () => Hello;
+  /** The number of this process, which it says with its hellos. */
+  readonly run: string;
+  /** A gateway of ours says that this pod is terminating; said with each of its questions. */
+  readonly terminating: () => void;
   /** Somebody asked as a gateway does, with another key. */
   readonly otherKey: () => void;
 }
 
 /** @returns undefined for a request that is none of a gateway's questions: it is the application's. */
-export function helloAnswer(head: RequestHead, { signer, say, otherKey }: HelloAnswerOptions): OwnAnswer | undefined {
+export function helloAnswer(
+  head: RequestHead,
+  { signer, say, run, terminating, otherKey }: HelloAnswerOptions,
+): OwnAnswer | undefined {
   if (head.target !== helloTarget) return undefined;
   const question = internalField(head.fields, helloField);
   if (question === undefined) return undefined;
-  const answer = signer.answer(question, say());
+  const { uid } = say();
+  const word = internalField(head.fields, terminatingField);
+  // Before the answer is made: it says that we know.
+  if (word !== undefined && signer.isTerminating(word, { uid, run })) terminating();
+  const answer = signer.answer(question, { ...say(), run });
   if (answer !== undefined) {
     const fields = [
       ['content-type', 'application/json'],

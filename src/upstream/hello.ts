@@ -4,6 +4,10 @@
  * the question and its check, the answer and its check. A hello that is not signed is an ordinary request; one that
  * is signed with another key is told so, because a wrong store.key shows in nothing else before a pod dies.
  *
+ * With its question a gateway tells a pod that it is terminating, where its source of pods says so (rules 34). That word
+ * covers the pod's uid and a number that its sidecar made when it started, so it means this process and no other; said
+ * again it changes nothing, and a pod that is terminating never is anything else again: a replay has no effect.
+ *
  * Must not know pods' states or what a probe's result leads to.
  */
 
@@ -15,6 +19,8 @@ import { keyFingerprint, type Secrets, Signer } from '../base/keyring.ts';
 
 export const helloTarget = '/.well-known/holdfast/hello';
 export const helloField = 'x-holdfast-hello';
+/** Beside the question: the pod is terminating. */
+export const terminatingField = 'x-holdfast-terminating';
 /** The answer's field where the question's signature is none of ours. */
 export const otherKeyAnswer = 'other-key';
 
@@ -33,10 +39,23 @@ const helloShape = z.object({
   draining: z.boolean(),
   /** Fingerprint of what names sessions in the store: nameKey and prefix. */
   names: z.string().optional(),
+  /** Made anew by each process: what is said to it alone covers this. */
+  run: z.string().optional(),
 });
 
 /** What a sidecar says of itself. */
 export type Hello = z.infer<typeof helloShape>;
+
+/** Whom a word is for: one process of one pod, as its hello named them. */
+export interface HelloTarget {
+  readonly uid: string;
+  readonly run: string;
+}
+
+/** Of a sidecar's process, for its hellos. */
+export function newRun(): string {
+  return randomBytes(12).toString('base64url');
+}
 
 export class HelloSigner {
   /** Of the keys, for words about them. */
@@ -64,6 +83,16 @@ export class HelloSigner {
     if (!this.#signer.verify(['question', nonce], signature)) return undefined;
     const body = JSON.stringify(hello);
     return { body, value: this.#signer.sign(['answer', nonce, body]) };
+  }
+
+  /** The value of the field that tells a sidecar that its pod is terminating. */
+  terminating({ uid, run }: HelloTarget): string {
+    return this.#signer.sign(['terminating', uid, run]);
+  }
+
+  /** Whether a gateway of ours said that to us. */
+  isTerminating(value: string, { uid, run }: HelloTarget): boolean {
+    return this.#signer.verify(['terminating', uid, run], value);
   }
 
   /** @returns undefined where the answer is not genuine or not to this question. */

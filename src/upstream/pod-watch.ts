@@ -23,11 +23,12 @@ import {
   type ListedPod,
   type PodDigests,
   type PodSet,
+  terminatingVerdict,
   withPods,
   withState,
   withUid,
 } from '../pods/pod-set.ts';
-import type { Hello, HelloSigner } from './hello.ts';
+import type { Hello, HelloSigner, HelloTarget } from './hello.ts';
 import { probe, type ProbeResult } from './probe.ts';
 
 export interface PodWatchOptions {
@@ -82,8 +83,8 @@ export class PodWatch {
     this.#set = withPods(emptyPodSet(options.digestsOf), options.pods);
     if (options.hello === undefined) return;
     const at = { nowMs: options.clock.monotonicMs(), warm: true };
-    for (const { name } of options.pods)
-      this.#set = withState(this.#set, name, unidentified('it was not asked yet'), at);
+    for (const { name, terminating } of options.pods)
+      if (terminating !== true) this.#set = withState(this.#set, name, unidentified('it was not asked yet'), at);
   }
 
   get set(): PodSet {
@@ -179,7 +180,8 @@ export class PodWatch {
     this.#probing.add(name);
     const { hello, path, timeoutMs, intervalMs, clock } = this.#options;
     const askedAtMs = clock.monotonicMs();
-    const result = await probe(pod.address, { timeoutMs, signer: hello, path });
+    const told = this.#toldTerminating(pod);
+    const result = await probe(pod.address, { timeoutMs, signer: hello, path, terminating: told });
     this.#probing.delete(name);
     if (this.#isStopped()) return;
     // One that answers the first time it is asked has served before we came.
@@ -194,7 +196,9 @@ export class PodWatch {
       this.#passed(pod, result.hello, warm);
     }
     // Until it has said who it is nothing can be signed for it, so it gets no session: it is asked often.
-    const isUnknown = hello !== undefined && this.#set.byName.get(name)?.uid === '';
+    // A terminating pod is told at once: its application may have less than a second left.
+    const known = this.#set.byName.get(name);
+    const isUnknown = hello !== undefined && (known?.uid === '' || this.#isUntold(known));
     // A silence has used up its interval by itself: who waits at the pod waits for this.
     const isSilence = result.kind === 'failed' && result.silent === true;
     const usualMs = isSilence ? Math.max(0, intervalMs - (clock.monotonicMs() - askedAtMs)) : intervalMs * part;
@@ -204,6 +208,21 @@ export class PodWatch {
     if (next === undefined) return;
     this.#waiting.delete(next);
     void this.#round(next);
+  }
+
+  /**
+   * Whom to tell that its pod is terminating: with each question until it is gone, since any of them can be lost.
+   * Undefined: it is not, or its sidecar has not said yet how it is told.
+   */
+  #toldTerminating({ name, terminating }: Pod): HelloTarget | undefined {
+    const hello = terminating ? this.#hellos.get(name) : undefined;
+    return hello?.run === undefined ? undefined : { uid: hello.uid, run: hello.run };
+  }
+
+  /** It can be told that its pod is terminating, and does not know it. */
+  #isUntold(pod: Pod | undefined): boolean {
+    const hello = pod?.terminating === true ? this.#hellos.get(pod.name) : undefined;
+    return hello?.run !== undefined && !hello.draining;
   }
 
   #tellSilence(name: string): void {
@@ -287,6 +306,7 @@ export class PodWatch {
   }
 
   #verdict(pod: Pod | undefined, health: PodHealth): HealthVerdict {
+    if (pod?.terminating === true) return terminatingVerdict;
     const verdict = verdictOf(health, this.#options.clock.monotonicMs());
     if (this.#options.hello === undefined || pod?.uid !== '' || verdict.state !== 'ready') return verdict;
     return unidentified(health.probeWhy);

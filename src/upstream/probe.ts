@@ -10,7 +10,15 @@ import { connect } from 'node:net';
 import { Client } from 'undici';
 
 import { type Address, formatAddress } from '../base/address.ts';
-import { type Hello, helloField, type HelloSigner, helloTarget, otherKeyAnswer } from './hello.ts';
+import {
+  type Hello,
+  helloField,
+  type HelloSigner,
+  helloTarget,
+  type HelloTarget,
+  otherKeyAnswer,
+  terminatingField,
+} from './hello.ts';
 
 export type ProbeResult =
   | { readonly kind: 'passed'; readonly hello: Hello | undefined }
@@ -31,6 +39,8 @@ export interface ProbeOptions {
   readonly signer: HelloSigner | undefined;
   /** A path of the application, 200 to 399 passes; asked beside the hello where both are given. */
   readonly path: string | undefined;
+  /** The sidecar is told with the question that its pod is terminating; undefined: it is not, or can't be told yet. */
+  readonly terminating?: HelloTarget | undefined;
 }
 
 /** How a probe calls itself, so that its request makes no session. */
@@ -42,7 +52,7 @@ const answerBytesMax = 4096;
 export async function probe(address: Address, options: ProbeOptions): Promise<ProbeResult> {
   let asksSidecar = options.signer !== undefined;
   try {
-    const hello = options.signer === undefined ? undefined : await askHello(address, options.signer, options.timeoutMs);
+    const hello = options.signer === undefined ? undefined : await askHello(address, options.signer, options);
     asksSidecar = false;
     if (hello?.application === 'down')
       return { kind: 'failed', why: 'its application does not answer', refused: false };
@@ -58,10 +68,15 @@ export async function probe(address: Address, options: ProbeOptions): Promise<Pr
   }
 }
 
-async function askHello(address: Address, signer: HelloSigner, timeoutMs: number): Promise<Hello> {
+async function askHello(
+  address: Address,
+  signer: HelloSigner,
+  { timeoutMs, terminating }: ProbeOptions,
+): Promise<Hello> {
   const question = signer.question();
+  const word = terminating === undefined ? {} : { [terminatingField]: signer.terminating(terminating) };
   return within(timeoutMs, address, async (client) => {
-    const headers = { [helloField]: question.value, 'user-agent': probeAgent };
+    const headers = { [helloField]: question.value, ...word, 'user-agent': probeAgent };
     const answer = await client.request({ method: 'GET', path: helloTarget, headers });
     const value = answer.headers[helloField];
     const body = await readBounded(answer.body);

@@ -10,6 +10,7 @@ function podsWith(...loads: number[]): Pod[] {
     name: `pod-${index}`,
     uid: '',
     address: { host: '127.0.0.1', port: 80 },
+    terminating: false,
     state: 'ready',
     why: '',
     sinceMs: 0,

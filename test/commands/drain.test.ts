@@ -3,7 +3,11 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 
-import { deploy, type Deployment } from '../support/deployment.ts';
+import { parseSecret } from '../../src/base/keyring.ts';
+import { type Hello, HelloSigner, type HelloTarget } from '../../src/upstream/hello.ts';
+import { probe } from '../../src/upstream/probe.ts';
+import { deployedSecrets } from '../support/deployed-parts.ts';
+import { deploy, type DeployedPod, type Deployment } from '../support/deployment.ts';
 import { until } from '../support/until.ts';
 
 function deployed(t: TestContext, pods: number, over: Partial<Parameters<typeof deploy>[1]> = {}): Promise<Deployment> {
@@ -38,6 +42,35 @@ test('holdfast drain: owned sessions are stored and given up, and the SIGTERM th
   assert.deepEqual(await sidecar.process.kill('SIGTERM'), { code: 0, signal: null });
   assert.equal(await browser.number('/inc'), 3);
 });
+
+test("a gateway's word that its pod is terminating begins the same drain, once", async (t) => {
+  const deployment = await deployed(t, 2, { gateway: { health: { interval: '200ms' } } });
+  const browser = deployment.browser();
+  assert.equal(await browser.number('/inc'), 1);
+  const first = await deployment.podOf(browser);
+  const uid = (await asked(first)).uid;
+  const run = (await asked(first)).run!;
+  assert.equal((await asked(first, { uid: 'another', run })).draining, false);
+  assert.equal((await asked(first, { uid, run })).draining, true);
+  await asked(first, { uid, run });
+  assert.equal((await first.sidecar.probe('/readyz')).text, 'ready: draining: serves until its application ends\n');
+  assert.equal(await browser.number('/inc'), 2);
+  assert.notEqual((await deployment.podOf(browser)).name, first.name, 'it has left');
+  await first.applicationProcess.kill('SIGTERM');
+  assert.deepEqual(await first.sidecar.process.kill('SIGTERM'), { code: 0, signal: null });
+  assert.equal(await browser.number('/inc'), 3);
+  const told = first.sidecar.process.logLines.filter(({ msg }) => String(msg).includes('this pod is terminating'));
+  assert.equal(told.length, 1);
+});
+
+/** A gateway's question, with its word where `terminating` is given. */
+async function asked(pod: DeployedPod, terminating?: HelloTarget): Promise<Hello> {
+  const signer = new HelloSigner([parseSecret(deployedSecrets.HOLDFAST_STORE_KEY)!]);
+  const address = { host: '127.0.0.1', port: pod.dataPort };
+  const result = await probe(address, { timeoutMs: 5000, signer, path: undefined, terminating });
+  assert.equal(result.kind, 'passed');
+  return result.hello!;
+}
 
 test('a pod that drains serves on as long as no other pod is there', async (t) => {
   const deployment = await deployed(t, 1, { gateway: { health: { interval: '200ms' } } });

@@ -45,6 +45,7 @@ test('a pod that is listed again keeps load, state and learned uid, and takes th
     uid: 'uid-1',
     address: moved,
     state: 'unhealthy',
+    terminating: false,
     why: 'probe',
     sinceMs: 5,
     warmingSinceMs: undefined,

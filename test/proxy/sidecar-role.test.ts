@@ -8,7 +8,7 @@ import type { SessionId } from '../../src/affinity/session-codec.ts';
 import { formatAddress } from '../../src/base/address.ts';
 import type { Verdict } from '../../src/sessions/stay.ts';
 import type { Owner } from '../../src/store/contract.ts';
-import { helloField, HelloSigner, helloTarget } from '../../src/upstream/hello.ts';
+import { helloField, HelloSigner, helloTarget, terminatingField } from '../../src/upstream/hello.ts';
 import { InternalSigner, parseServedBy } from '../../src/upstream/signed-fields.ts';
 import { freePort } from '../support/free-port.ts';
 import { ScriptedSidecar, testSecrets } from '../support/scripted-sidecar.ts';
@@ -175,6 +175,30 @@ test('a hello that is signed with another store.key is told so, and does not rea
   const answer = await sidecar.ask(helloTarget, { [helloField]: value });
   assert.deepEqual([answer.status, answer.headers[helloField], answer.text], [401, 'other-key', '']);
   assert.equal(sidecar.application.requests.length, 0);
+});
+
+test("a gateway's word that the pod is terminating is heard with its question, for this process and with our key only", async (t) => {
+  const sidecar = await SidecarUnderTest.start(t);
+  const signer = new HelloSigner(testSecrets);
+  const target = { uid: 'uid-a', run: 'run-1' };
+  const told = async (word: string, path = helloTarget): Promise<unknown> => {
+    const { nonce, value } = signer.question();
+    const { text, headers } = await sidecar.ask(path, { [helloField]: value, [terminatingField]: word });
+    return signer.read(nonce, { body: text, value: String(headers[helloField]) })?.draining;
+  };
+  const genuine = signer.terminating(target);
+  const words = [
+    '',
+    genuine.slice(1),
+    signer.terminating({ ...target, uid: 'uid-b' }),
+    signer.terminating({ ...target, run: 'run-0' }),
+    new HelloSigner([Buffer.alloc(32, 'other')]).terminating(target),
+  ];
+  for (const word of words) assert.equal(await told(word), false, word);
+  await told(genuine, '/');
+  assert.equal(sidecar.role.closing, false, 'an ordinary request tells nothing');
+  assert.equal(await told(genuine), true, 'the answer to the very question knows it');
+  assert.equal(await told(genuine), true, 'and said again it changes nothing');
 });
 
 // Where a request goes.

@@ -134,7 +134,13 @@ export class SidecarUnderTest {
       nameOf,
       digestOf: (id) => digest.of(id),
       signer: new InternalSigner(testSecrets),
-      hello: { signer: new HelloSigner(testSecrets), say, otherKey: () => undefined },
+      hello: {
+        signer: new HelloSigner(testSecrets),
+        say,
+        run: 'run-1',
+        terminating: () => (role.closing = true),
+        otherKey: () => undefined,
+      },
       scope: new KeeperScope({
         skip: { paths: [], methods: [] },
         ignore: { paths: [], userAgents: ['kube-probe/'] },

@@ -19,7 +19,8 @@ import type { Processes, ProcessEnd, RunningProcess } from './processes.ts';
 
 export type Settings = Readonly<Record<string, unknown>>;
 
-const secrets = {
+/** What the configuration files name by `env:`. */
+export const deployedSecrets = {
   ...applicationSecrets,
   HOLDFAST_STORE_KEY: 'an example store key, open to all who read',
   HOLDFAST_PIN_KEY: 'an example pin key, open to all who read',
@@ -137,7 +138,7 @@ export class HoldfastProcess {
     const cli = join(repositoryRoot, 'src/cli.ts');
     const { tap } = this.#place;
     return this.#place.processes.start(name, [nodeProgram, cli, ...words, '--config', this.#file], {
-      env: { ...secrets, ...this.#env },
+      env: { ...deployedSecrets, ...this.#env },
       ...(tap === undefined ? {} : { tap: (text) => tap(this.#name, text) }),
     });
   }

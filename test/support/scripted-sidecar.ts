@@ -9,7 +9,14 @@ import type { TestContext } from 'node:test';
 
 import { formatAddress, type Address } from '../../src/base/address.ts';
 import type { Secrets } from '../../src/base/keyring.ts';
-import { type Hello, helloField, HelloSigner, helloTarget, otherKeyAnswer } from '../../src/upstream/hello.ts';
+import {
+  type Hello,
+  helloField,
+  HelloSigner,
+  helloTarget,
+  otherKeyAnswer,
+  terminatingField,
+} from '../../src/upstream/hello.ts';
 import { formatServedBy, podField, type ServedBy } from '../../src/upstream/signed-fields.ts';
 
 export interface SeenRequest {
@@ -36,6 +43,8 @@ export class ScriptedSidecar {
   /** All but hellos. */
   readonly requests: SeenRequest[] = [];
   hellos = 0;
+  /** Of them, those with a genuine word that this pod is terminating. */
+  toldTerminating = 0;
   /** So many hellos are heard and never answered: Infinity is a frozen sidecar. */
   unansweredHellos = 0;
   /** What the next hellos say; the uid may change as it does when a pod is replaced. */
@@ -62,6 +71,7 @@ export class ScriptedSidecar {
           this.unansweredHellos--;
           return;
         }
+        this.#hear(headers[terminatingField]);
         const answer = new HelloSigner(this.secrets).answer(question, this.hello);
         response.writeHead(answer === undefined ? 401 : 200, { [helloField]: answer?.value ?? otherKeyAnswer });
         response.end(answer?.body);
@@ -90,6 +100,15 @@ export class ScriptedSidecar {
     const sidecar = new ScriptedSidecar(name, server);
     t.after(() => sidecar.kill());
     return sidecar;
+  }
+
+  /** As a sidecar that knows the word: from then on it drains. */
+  #hear(word: string | string[] | undefined): void {
+    const { uid, run } = this.hello;
+    if (typeof word !== 'string' || run === undefined || this.secrets === undefined) return;
+    if (!new HelloSigner(this.secrets).isTerminating(word, { uid, run })) return;
+    this.toldTerminating++;
+    this.hello = { ...this.hello, draining: true };
   }
 
   get uid(): string {

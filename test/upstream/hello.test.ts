@@ -48,6 +48,21 @@ test('a signed question is no signed answer', () => {
   assert.equal(signer.read(nonce, { body: '', value: signature }), undefined);
 });
 
+test('the word that a pod is terminating holds for one process of one pod, and is no question or answer', () => {
+  const target = { uid: 'uid-a', run: 'run-1' };
+  const word = signer.terminating(target);
+  assert.equal(signer.isTerminating(word, target), true);
+  for (const other of [
+    { ...target, uid: 'uid-b' },
+    { ...target, run: 'run-2' },
+  ])
+    assert.equal(signer.isTerminating(word, other), false);
+  assert.equal(stranger.isTerminating(word, target), false);
+  assert.equal(signer.isTerminating('', target), false);
+  assert.equal(signer.answer(`${signer.question().nonce};${word}`, hello), undefined);
+  assert.equal(signer.isTerminating(signer.question().value.split(';')[1]!, target), false);
+});
+
 test('a signed answer in another shape is none', () => {
   const { nonce } = signer.question();
   for (const body of ['', '[]', '{"name":"pod-a"}', JSON.stringify({ ...hello, uid: '' })]) {

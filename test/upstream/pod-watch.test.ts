@@ -88,6 +88,33 @@ test('a sidecar that starts later than the gateway is known soon after it answer
   assert.equal(sidecar.hellos, 1);
 });
 
+test('a pod that its source calls terminating drains from the start, and its sidecar is told until it is gone', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  sidecar.hello = { ...sidecar.hello, run: 'run-1' };
+  const { watch, clock, pod, sees } = watched(t, [{ ...sidecar.listed, terminating: true }]);
+  assert.deepEqual([pod('pod-a').state, pod('pod-a').why], ['draining', 'terminating']);
+  await watch.start();
+  assert.deepEqual([sidecar.toldTerminating, pod('pod-a').state, pod('pod-a').uid], [0, 'draining', 'pod-a-uid']);
+  clock.advance(500);
+  await until('told long before the interval is over', () => sidecar.toldTerminating === 1);
+  await sees('told with the next questions too', () => sidecar.toldTerminating >= 3);
+  sidecar.hello = { ...sidecar.hello, run: 'run-2', draining: false };
+  await sees('another process of it is told as well', () => sidecar.hello.draining);
+  assert.equal(pod('pod-a').why, 'terminating');
+});
+
+test('a sidecar that knows no word of its end is not asked more often for it, and one that is not terminating is told nothing', async (t) => {
+  const old = await ScriptedSidecar.start(t, 'pod-a');
+  const staying = await ScriptedSidecar.start(t, 'pod-b');
+  staying.hello = { ...staying.hello, run: 'run-1' };
+  const { watch, clock, sees } = watched(t, [{ ...old.listed, terminating: true }, staying.listed]);
+  await watch.start();
+  clock.advance(500);
+  assert.equal(old.hellos, 1);
+  await sees('both were asked again', () => old.hellos >= 3 && staying.hellos >= 3);
+  assert.deepEqual([old.toldTerminating, staying.toldTerminating, staying.hello.draining], [0, 0, false]);
+});
+
 test('bare applications are ready at once and are asked by a connection', async (t) => {
   const bare = await ScriptedSidecar.start(t, 'pod-a');
   const { watch, pod, sees } = watched(t, [bare.listed], { hello: undefined });

@@ -93,6 +93,7 @@ export const messages: Target = {
     if (mark !== undefined) assert.equal(formatOwnMark(mark), text);
     const answered = hello.answer(text, { name: 'p', uid, application: 'up', store: 'up', draining: false });
     assert.equal(answered !== undefined, text === question, 'a hello that nobody signed is answered');
+    assert.equal(hello.isTerminating(text, { uid, run: 'run' }), false);
     assert.equal(hello.read('wSxaKqEh9IcQ1lyq', { body: text, value: text }), undefined);
   },
 };
