@@ -10,7 +10,7 @@ import { measureProcessorTime, warmUp } from './parts/processor-time.ts';
 import { measureTls } from './parts/tls.ts';
 import { measureWorkers } from './parts/workers.ts';
 import type { Results } from './results.ts';
-import { interleave } from './rounds.ts';
+import { interleave, interleaveAble } from './rounds.ts';
 import type { Running, Stage } from './stage.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -73,7 +73,7 @@ export async function measure(wanted: readonly PartName[], options: PartOptions)
   if (wanted.includes('new-connections')) {
     say('new connections');
     const close = { stage, seconds: least.seconds, close: true };
-    measured.newConnections = await interleave(plain, fewer.rounds, (one) => measureProcessorTime(one, close));
+    measured.newConnections = await interleaveAble(plain, fewer.rounds, (one) => measureProcessorTime(one, close));
     await keep(measured);
   }
   // From here on each contender is started anew.

@@ -19,13 +19,13 @@ export function formatResults(results: Results): string {
   add('Processor time of a request', processorTime && processorTimeTable(processorTime));
   add(`Latency at ${latency?.requestsPerSecond ?? 0} requests a second`, latency && latencyTable(latency));
   add('Bodies', bodies && bodiesTable(bodies));
-  add('New connections', newConnections && processorTimeTable(newConnections));
+  add('New connections', newConnections && processorTimeTable(newConnections.rows));
   add('Memory', memory && memoryTable(memory));
   add('TLS, connections kept', tls && processorTimeTable(tls.kept));
   add('TLS, a handshake for each request', tls && processorTimeTable(tls.handshakes));
   add('Two workers on one core', workers && processorTimeTable(workers.rows));
   for (const one of growth) add(`Growth in ${one.of}: CPU us/request`, growthTable(one));
-  for (const { name, why } of [...(tls?.absent ?? []), ...(workers?.absent ?? [])]) {
+  for (const { name, why } of [...(newConnections?.absent ?? []), ...(tls?.absent ?? []), ...(workers?.absent ?? [])]) {
     blocks.push(`${name} was not measured in all parts: ${why}`);
   }
   blocks.push(outcomes(results).map(formatOutcome).join('\n'));

@@ -22,7 +22,7 @@ export interface Results {
   readonly memory?: Memory;
   readonly bodies?: Bodies;
   /** Each request on a connection of its own. */
-  readonly newConnections?: readonly Row<ProcessorTimeRound>[];
+  readonly newConnections?: NewConnections;
   readonly tls?: Tls;
   readonly workers?: Workers;
   readonly growth?: readonly Growth[];
@@ -104,6 +104,11 @@ export interface LargeBodyRound {
   readonly bytesPerSecond: number;
   /** The most resident memory while the body passed, beyond that before it. */
   readonly grownBytes: number;
+}
+
+export interface NewConnections {
+  readonly rows: readonly Row<ProcessorTimeRound>[];
+  readonly absent: Results['absent'];
 }
 
 export interface Tls {

@@ -111,20 +111,25 @@ Small bodies as above; 1 GB on one connection, with the most memory that the pro
 ${markdown(bodiesTable(given))}`;
 }
 
-function newConnections({ newConnections: rows }: Results): string {
-  if (rows === undefined) return '';
+function newConnections({ newConnections: given }: Results): string {
+  if (given === undefined) return '';
   return `## New connections
 
 ![Bars: processor time of a request on a new connection](benchmarks/new-connections.svg)
 
 Each request comes on a connection of its own; connections to the backends are kept by all.
 
-${markdown(processorTimeTable(rows))}`;
+${markdown(processorTimeTable(given.rows))}${notMeasured(given)}`;
+}
+
+function notMeasured({ absent }: Pick<Results, 'absent'>): string {
+  return absent.length === 0
+    ? ''
+    : `\n\n${absent.map(({ name, why }) => `- ${name}: not measured: ${why}`).join('\n')}`;
 }
 
 function tls({ tls: given }: Results): string {
   if (given === undefined) return '';
-  const missing = given.absent.map(({ name, why }) => `- ${name}: not measured: ${why}`).join('\n');
   return `## TLS
 
 The client's side is encrypted (an EC certificate, P-256). On connections that are kept:
@@ -133,18 +138,17 @@ ${markdown(processorTimeTable(given.kept))}
 
 A handshake for each request:
 
-${markdown(processorTimeTable(given.handshakes))}${missing === '' ? '' : `\n\n${missing}`}`;
+${markdown(processorTimeTable(given.handshakes))}${notMeasured(given)}`;
 }
 
 function workers({ workers: given }: Results): string {
   if (given === undefined) return '';
-  const missing = given.absent.map(({ name, why }) => `- ${name}: not measured: ${why}`).join('\n');
   return `## Several workers
 
 Two workers (threads, where the proxy has those) on the one core that it has here, so that what is seen is the price of sharing;
 the gain needs a machine on which load and proxies do not share two cores.
 
-${markdown(processorTimeTable(given.rows))}${missing === '' ? '' : `\n\n${missing}`}`;
+${markdown(processorTimeTable(given.rows))}${notMeasured(given)}`;
 }
 
 function growth({ growth: given }: Results): string {

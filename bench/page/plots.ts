@@ -28,7 +28,7 @@ export function plots(results: Results): readonly Plot[] {
   }
   if (newConnections !== undefined) {
     const title = 'Processor time of a request on a connection of its own';
-    drawn.push({ file: 'new-connections.svg', svg: cpuChart(title, newConnections) });
+    drawn.push({ file: 'new-connections.svg', svg: cpuChart(title, newConnections.rows) });
   }
   if (memory !== undefined) {
     const bars = memory.rows.map(({ name, rounds }) => {
