@@ -12,9 +12,12 @@ test_packages := php-cli php-laravel-framework redis-server openssl curl libfake
   php-symfony-framework-bundle php-fpm nginx-light libnginx-mod-stream haproxy libapache2-mod-php \
   python3-django python3-flask python3-flask-session python3-cachelib gunicorn python3-uvicorn python3-h11 python3-httptools \
   tomcat10-common openjdk-17-jre-headless
+# Only where the Kubernetes suite will run: images are built, and the cluster's program needs the rest.
+kubernetes_packages := $(if $(HOLDFAST_KUBE)$(KUBECONFIG),buildah debootstrap) \
+  $(if $(HOLDFAST_KUBE),etcd-server runc containernetworking-plugins nftables iptables conntrack iproute2 xz-utils openssl curl)
 bench_packages := nginx-light haproxy caddy redis-server wrk curl openssl python3-venv librsvg2-bin
 
-.PHONY: help install tools check types lint format fix test differential fuzz model chaos frameworks docs demo bench bench-docs bench-page bench-attacks bench-keeper image-test
+.PHONY: help install tools check types lint format fix test kubernetes differential fuzz model chaos frameworks docs demo bench bench-docs bench-page bench-attacks bench-keeper image-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -25,7 +28,7 @@ install: ## the packages of the lock file, where they are not there yet
 	  npm ci --no-audit --no-fund --loglevel=error; }
 
 tools: ## the programs that the tests start: PHP, Laravel, Redis
-	@.ci/tools $(test_packages)
+	@.ci/tools $(test_packages) $(kubernetes_packages)
 
 check: install types lint format ## types, lint and format
 
@@ -43,8 +46,13 @@ fix: install ## mend what lint and format can mend themselves
 
 # Hundreds of processes are started: compiled once, each needs half the time to begin.
 test: export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/compiled
-test: install tools check ## everything: types, lint, format and all tests
-	@node --test --test-concurrency=2 --test-timeout=600000 'test/**/*.test.ts'
+test: install tools check ## everything: types, lint, format and all tests; the Kubernetes suite where there is a cluster
+	@node --test --test-concurrency=2 --test-timeout=600000 'test/!(kubernetes)/**/*.test.ts'
+	@node test/kubernetes/run.ts
+
+kubernetes: install ## the Kubernetes suite alone: HOLDFAST_KUBE=PROGRAM or KUBECONFIG=FILE; ONLY=part of a name, FILES
+	@.ci/tools $(kubernetes_packages)
+	@node test/kubernetes/run.ts $(FILES) $(if $(ONLY),--only "$(ONLY)")
 
 differential: install ## every byte stream before every reader; COUNT=n more by chance, SEED, READER
 	@.ci/tools $(test_packages)

@@ -2,7 +2,7 @@
  * Waiting in tests: a condition is polled until it holds or a deadline passes. Nothing here sleeps for a fixed time.
  */
 
-const pollMs = 15;
+const usualPollMs = 15;
 
 type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>;
 
@@ -14,7 +14,7 @@ type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>;
 export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
-  options: { readonly deadlineMs?: number } = {},
+  options: { readonly deadlineMs?: number; readonly pollMs?: number } = {},
 ): Promise<Truthy<T>> {
   const deadlineMs = options.deadlineMs ?? 30_000;
   const end = performance.now() + deadlineMs;
@@ -31,6 +31,6 @@ export async function until<T>(
       const detail = last instanceof Error ? last.message : String(last);
       throw new Error(`not within ${deadlineMs} ms: ${what} (last: ${detail})`, { cause: last });
     }
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    await new Promise((resolve) => setTimeout(resolve, options.pollMs ?? usualPollMs));
   }
 }

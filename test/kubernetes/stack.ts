@@ -1,0 +1,154 @@
+/**
+ * Holdfast as manifests/base deploys it, in a test's namespace: gateways, the example Laravel application with its sidecars,
+ * and a Redis. The manifests are taken as they are; what a test needs otherwise is changed in their objects.
+ *
+ * Must not know what tests do with it.
+ */
+
+import { join } from 'node:path';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { applications, applicationSecrets } from '../support/applications.ts';
+import { repositoryRoot } from '../support/processes.ts';
+import { plainPodSpec } from './cluster.ts';
+import type { KubernetesObject, Namespace } from './cluster.ts';
+
+/** Settings of one role's configuration file, merged one level deep over the manifests' own. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+export interface StackOptions {
+  /** Replicas of the application; three by default. */
+  readonly pods?: number;
+  /** Replicas of the gateway; two by default. 0: sidecars alone, behind the Service `application`. */
+  readonly gateways?: number;
+  readonly gateway?: Settings;
+  readonly sidecar?: Settings;
+  /** The last word on each object before it is applied. */
+  readonly change?: (object: KubernetesObject) => KubernetesObject;
+}
+
+export class Stack {
+  /** Where clients inside the cluster go. */
+  readonly origin: string;
+  /** `statefulset/application`, for kubectl. */
+  readonly application = 'statefulset/application';
+  readonly gateway = 'deployment/holdfast-gateway';
+  /** What the session checker has to know of the application. */
+  readonly traits = applications.laravel.traits;
+  readonly #namespace: Namespace;
+  readonly #gateways: number;
+
+  /** Use Stack.deploy(). */
+  constructor(namespace: Namespace, options: StackOptions) {
+    this.#namespace = namespace;
+    this.#gateways = options.gateways ?? 2;
+    const service = this.#gateways > 0 ? 'holdfast-gateway' : 'application';
+    this.origin = `http://${service}.${namespace.name}.svc.cluster.local`;
+  }
+
+  /** Applies all of it and waits until it serves. */
+  static async deploy(namespace: Namespace, options: StackOptions = {}): Promise<Stack> {
+    const stack = new Stack(namespace, options);
+    const objects = [...secrets(), ...redis(namespace.images.neighbours), ...(await manifests(namespace, options))];
+    await namespace.apply(objects.map((object) => options.change?.(object) ?? object));
+    await stack.settled();
+    return stack;
+  }
+
+  /** Every rollout is complete. */
+  async settled(): Promise<void> {
+    const workloads = ['deployment/redis', this.application, ...(this.#gateways > 0 ? [this.gateway] : [])];
+    await Promise.all(workloads.map((workload) => this.#namespace.rolledOut(workload)));
+  }
+}
+
+function secrets(): readonly KubernetesObject[] {
+  return [
+    secret('holdfast', {
+      'store-url': 'redis://redis:6379',
+      'store-key': 'an example store key, open to all who read',
+    }),
+    secret('application', { 'app-key': applicationSecrets['APP_KEY']! }),
+  ];
+}
+
+function secret(name: string, stringData: Readonly<Record<string, string>>): KubernetesObject {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData };
+}
+
+/** Keeps what it has in memory: tests take pods away from it, not itself. */
+export function redis(image: string): readonly KubernetesObject[] {
+  const labels = { app: 'redis' };
+  const container = {
+    image,
+    command: ['redis-server', '--save', '', '--protected-mode', 'no', '--dir', '/tmp'],
+    ports: [{ containerPort: 6379 }],
+    readinessProbe: { tcpSocket: { port: 6379 }, periodSeconds: 1 },
+  };
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'redis' },
+      spec: {
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: plainPodSpec('redis', container) },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'redis' },
+      spec: { selector: labels, ports: [{ port: 6379 }] },
+    },
+  ];
+}
+
+/** The objects of manifests/base, for this namespace, these images and these options. */
+async function manifests(namespace: Namespace, options: StackOptions): Promise<readonly KubernetesObject[]> {
+  const text = await namespace.kubectl(['kustomize', join(repositoryRoot, 'manifests/base')]);
+  const objects = parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+  return objects
+    .filter(({ kind }) => kind !== 'Namespace')
+    .filter(({ metadata }) => options.gateways !== 0 || metadata.name !== 'holdfast-gateway')
+    .map((object) => placed(object, namespace, options));
+}
+
+function placed(object: KubernetesObject, namespace: Namespace, options: StackOptions): KubernetesObject {
+  // Names in namespaces, addresses and images, wherever they stand.
+  const text = JSON.stringify(object)
+    .replaceAll('.shop.svc', `.${namespace.name}.svc`)
+    .replaceAll('"namespace":"shop"', `"namespace":"${namespace.name}"`)
+    .replaceAll('docker.io/local/holdfast:1', namespace.images.holdfast)
+    .replaceAll('docker.io/local/laravel:1', namespace.images.laravel);
+  const moved = JSON.parse(text) as KubernetesObject;
+  if (moved.kind === 'ConfigMap') return configured(moved, options);
+  const replicas = { StatefulSet: options.pods, Deployment: options.gateways }[moved.kind];
+  return replicas === undefined ? moved : { ...moved, spec: { ...(moved['spec'] as object), replicas } };
+}
+
+function configured(object: KubernetesObject, options: StackOptions): KubernetesObject {
+  const data = object['data'] as Readonly<Record<string, string>>;
+  const settings = parse(data['config.yaml']!) as Record<string, unknown>;
+  const merged: Record<string, unknown> = { ...settings };
+  for (const [key, value] of Object.entries(
+    settings['role'] === 'gateway' ? { ...pods(settings, options), ...options.gateway } : { ...options.sidecar },
+  )) {
+    merged[key] = isObject(value) && isObject(settings[key]) ? { ...settings[key], ...value } : value;
+  }
+  return { ...object, data: { 'config.yaml': stringify(merged) } };
+}
+
+/** As many entries of pods.static as there will be pods at most. */
+function pods(settings: Readonly<Record<string, unknown>>, options: StackOptions): Settings {
+  const listed = (settings['pods'] as { readonly static?: readonly string[] }).static;
+  if (listed === undefined) return {};
+  const count = Math.max(options.pods ?? 3, 6);
+  const list = Array.from({ length: count }, (_, index) =>
+    listed[0]!.replaceAll('application-0', `application-${index}`),
+  );
+  return { pods: { static: list } };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
