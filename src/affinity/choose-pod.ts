@@ -75,8 +75,8 @@ const ranks: readonly Rank[] = [0, 1, 2, 3];
 
 const refusedForMs = 1000;
 
-/** The ring of each set of pods: names are hashed once for each set, not for each exchange. */
-const rings = new WeakMap<PodSet, Ring>();
+/** The ring of each list of names: they are hashed once, however often the pods' states change. */
+const rings = new WeakMap<PodSet['names'], Ring>();
 
 /** The candidates of one exchange, in order. */
 export class PodChoice {
@@ -250,11 +250,11 @@ function moveFrom(pod: Pod | undefined): MoveWord | undefined {
   return pod.state === 'ready' ? undefined : pod.state;
 }
 
-function ringOf(pods: PodSet): Ring {
-  let ring = rings.get(pods);
+function ringOf({ names }: PodSet): Ring {
+  let ring = rings.get(names);
   if (ring === undefined) {
-    ring = createRing(pods.pods.map((pod) => pod.name));
-    rings.set(pods, ring);
+    ring = createRing(names);
+    rings.set(names, ring);
   }
   return ring;
 }

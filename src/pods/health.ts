@@ -13,7 +13,7 @@
  * Must not know how pods are asked, nor what sessions they have.
  */
 
-import type { PodState } from './pod.ts';
+import type { PodVerdict } from './pod.ts';
 
 export interface HealthRules {
   /** Failed probes in a row that make a pod unhealthy; refused connections in a row that eject it. */
@@ -34,7 +34,7 @@ export interface PodHealth {
   readonly ejections: number;
   /** Monotonic; 0: not ejected. */
   readonly ejectedUntilMs: number;
-  /** The pod's own word, or its source's, that it is going away; undefined: neither. */
+  /** The pod's own word that it is going away; undefined: it has not said so. */
   readonly drainingWhy: string | undefined;
 }
 
@@ -47,11 +47,6 @@ export type HealthEvent =
   | { readonly kind: 'refused' }
   | { readonly kind: 'draining'; readonly why: string }
   | { readonly kind: 'not-draining' };
-
-export interface HealthVerdict {
-  readonly state: Exclude<PodState, 'gone'>;
-  readonly why: string;
-}
 
 const ejectionMs = 1000;
 const ejectionMaxMs = 30_000;
@@ -95,7 +90,7 @@ export function isSilent({ silences }: PodHealth, { fails }: HealthRules): boole
 }
 
 /** The state that follows. A draining pod is draining, healthy or not: its sessions leave it either way. */
-export function verdictOf(health: PodHealth, nowMs: number): HealthVerdict {
+export function verdictOf(health: PodHealth, nowMs: number): PodVerdict {
   if (health.drainingWhy !== undefined) return { state: 'draining', why: health.drainingWhy };
   if (health.probes === 'failing') return { state: 'unhealthy', why: `probe failed: ${health.probeWhy}` };
   if (health.ejectedUntilMs > nowMs) {

@@ -8,7 +8,8 @@
  */
 
 import type { Address } from '../base/address.ts';
-import type { LoadSum, Pod, PodState } from './pod.ts';
+import type { LoadSum, Pod, PodCondition, PodVerdict } from './pod.ts';
+import { conditionVerdict } from './pod-verdict.ts';
 
 /** Digests under which pins may name a pod. */
 export type PodDigests = (name: string, uid: string) => readonly string[];
@@ -17,15 +18,30 @@ export type PodDigests = (name: string, uid: string) => readonly string[];
 export interface ListedPod {
   readonly name: string;
   readonly address: Address;
-  /** Undefined: the source doesn't know it; what was learned by withUid() stays. */
-  readonly uid?: string;
-  /** It is terminating, whatever else is said of it. */
-  readonly terminating?: boolean;
+  /** Undefined: the source doesn't know it; what was learned by withUid() stays. Another one is another pod. */
+  readonly uid?: string | undefined;
+  /** By default ready. */
+  readonly condition?: PodCondition;
+  readonly zone?: string | undefined;
+}
+
+/** How a list is taken in. */
+export interface Listing {
+  /** The state of each pod of the list, as it is by now. */
+  readonly verdictOf: (pod: Pod) => PodVerdict;
+  /** Pods tell their uids themselves (withUid()); the list's only say which pod is another one. */
+  readonly tellUids: boolean;
+  /** Nobody listed pods before: those of the list have served before we came, and are warm. */
+  readonly first: boolean;
+  /** Monotonic. */
+  readonly nowMs: number;
 }
 
 export interface PodSet {
   /** Every pod but those gone, by name. */
   readonly pods: readonly Pod[];
+  /** Their names, in the same order; the same list in all sets that have the same names. */
+  readonly names: readonly string[];
   readonly ready: readonly Pod[];
   /** Of the ready ones together; kept only in the newest set. */
   readonly readyLoad: Readonly<LoadSum>;
@@ -49,27 +65,27 @@ export const terminatingVerdict = { state: 'draining', why: 'terminating' } as c
 const goneMax = 256;
 
 export function emptyPodSet(digestsOf: PodDigests): PodSet {
-  return build([], [], digestsOf);
+  return build([], [], { digestsOf, names: [] });
 }
 
 /**
  * The set after a source listed its pods: all of them, each name once. A pod with a known name and the same (or no)
- * uid stays the pod it was; another uid is another pod, and the old one is gone.
+ * uid stays the pod it was, and so does one that is listed again under its uid after it was gone for a moment; another
+ * uid is another pod, and the old one is gone.
  */
-export function withPods(set: PodSet, list: readonly ListedPod[]): PodSet {
-  const pods: Pod[] = [];
+export function withPods(set: PodSet, list: readonly ListedPod[], listing: Listing = believed): PodSet {
+  const { verdictOf, tellUids, first, nowMs } = listing;
   const kept = new Set<Pod>();
-  for (const listed of list) {
-    const known = set.byName.get(listed.name);
-    if (known !== undefined && (listed.uid === undefined || known.uid === '' || known.uid === listed.uid)) {
-      kept.add(known);
-      pods.push(renewed(known, listed));
-    } else {
-      pods.push(renewed(newPod(listed.name, listed.uid ?? '', listed.address), listed));
-    }
-  }
+  const pods = list.map((listed) => {
+    const known = knownAs(set, listed);
+    if (known !== undefined) kept.add(known);
+    const warmingSinceMs = first ? undefined : nowMs;
+    const fresh = { ...newPod(listed.name, tellUids ? '' : (listed.uid ?? ''), nowMs), warmingSinceMs };
+    const pod = renewed(known ?? fresh, listed);
+    return moved(pod, verdictOf(pod), { nowMs, warm: false });
+  });
   const left = set.pods.filter((pod) => !kept.has(pod)).map(asGone);
-  return build(pods, [...left, ...set.gone], set.digestsOf);
+  return build(pods, [...left, ...set.gone], set);
 }
 
 /**
@@ -80,8 +96,10 @@ export function withUid(set: PodSet, name: string, uid: string, nowMs: number): 
   if (known === undefined || known.uid === uid) return set;
   if (known.uid === '') return replaced(set, known, { ...known, uid });
   const others = set.pods.filter((pod) => pod !== known);
-  const other: Pod = { ...newPod(name, uid, known.address), sinceMs: nowMs, warmingSinceMs: nowMs };
-  return build([...others, other], [asGone(known), ...set.gone], set.digestsOf);
+  const { address, listedUid, condition, zone } = known;
+  const fresh = newPod(name, uid, nowMs);
+  const other: Pod = { ...fresh, address, listedUid, condition, zone, warmingSinceMs: nowMs };
+  return build([...others, other], [asGone(known), ...set.gone], set);
 }
 
 /**
@@ -91,17 +109,42 @@ export function withUid(set: PodSet, name: string, uid: string, nowMs: number): 
 export function withState(
   set: PodSet,
   name: string,
-  { state, why }: { readonly state: Exclude<PodState, 'gone'>; readonly why: string },
-  { nowMs, warm }: { readonly nowMs: number; readonly warm: boolean },
+  verdict: PodVerdict,
+  at: { readonly nowMs: number; readonly warm: boolean },
 ): PodSet {
   const known = set.byName.get(name);
-  if (known === undefined || (known.state === state && known.why === why)) return set;
-  if (known.state === state) return replaced(set, known, { ...known, why });
-  const warmingSinceMs = known.state === 'unhealthy' && state === 'ready' && !warm ? nowMs : undefined;
-  return replaced(set, known, { ...known, state, why, sinceMs: nowMs, warmingSinceMs });
+  if (known === undefined) return set;
+  const after = moved(known, verdict, at);
+  return after === known ? set : replaced(set, known, after);
 }
 
-function build(pods: readonly Pod[], gone: readonly Pod[], digestsOf: PodDigests): PodSet {
+/** What a source says, where nobody else says anything. */
+const believed: Listing = {
+  verdictOf: (pod) => conditionVerdict(pod) ?? { state: pod.state === 'gone' ? 'ready' : pod.state, why: pod.why },
+  tellUids: false,
+  first: true,
+  nowMs: 0,
+};
+
+function knownAs(set: PodSet, { name, uid }: ListedPod): Pod | undefined {
+  const known = set.byName.get(name);
+  if (known !== undefined) return uid === undefined || (known.listedUid ?? uid) === uid ? known : undefined;
+  return uid === undefined ? undefined : set.gone.find((pod) => pod.name === name && pod.listedUid === uid);
+}
+
+/** The pod in another state; the same one where nothing changes. */
+function moved(
+  pod: Pod,
+  { state, why }: PodVerdict,
+  { nowMs, warm }: { readonly nowMs: number; readonly warm: boolean },
+): Pod {
+  if (pod.state === state) return pod.why === why ? pod : { ...pod, why };
+  const warmingSinceMs = pod.state === 'unhealthy' && state === 'ready' && !warm ? nowMs : undefined;
+  return { ...pod, state, why, sinceMs: nowMs, warmingSinceMs };
+}
+
+function build(pods: readonly Pod[], gone: readonly Pod[], before: Pick<PodSet, 'digestsOf' | 'names'>): PodSet {
+  const { digestsOf } = before;
   const sorted = pods.toSorted((one, other) => (one.name < other.name ? -1 : 1));
   const present = new Set(sorted.map(identity));
   const remembered = gone.filter((pod) => !present.has(identity(pod))).slice(0, goneMax);
@@ -109,21 +152,33 @@ function build(pods: readonly Pod[], gone: readonly Pod[], digestsOf: PodDigests
   for (const pod of [...remembered, ...sorted]) {
     for (const digest of digestsOf(pod.name, pod.uid)) byDigest.set(digest, pod);
   }
-  const ready = sorted.filter((pod) => pod.state === 'ready');
-  const unhealthy = sorted.filter((pod) => pod.state === 'unhealthy');
+  const byName = new Map(sorted.map((pod) => [pod.name, pod]));
+  return byState(sorted, { names: namesOf(sorted, before.names), gone: remembered, byName, byDigest, digestsOf });
+}
+
+/** What follows from the pods' states. */
+function byState(
+  pods: readonly Pod[],
+  known: Pick<PodSet, 'names' | 'gone' | 'byName' | 'byDigest' | 'digestsOf'>,
+): PodSet {
+  const ready = pods.filter((pod) => pod.state === 'ready');
+  const unhealthy = pods.filter((pod) => pod.state === 'unhealthy');
   return {
-    pods: sorted,
+    ...known,
+    pods,
     ready,
-    readyLoad: summed(ready, [...remembered, ...sorted]),
-    draining: sorted.filter((pod) => pod.state === 'draining'),
+    readyLoad: summed(ready, [...known.gone, ...pods]),
+    draining: pods.filter((pod) => pod.state === 'draining'),
     unhealthy,
-    panic: unhealthy.length * 2 > sorted.length,
+    panic: unhealthy.length * 2 > pods.length,
     warmingSinceMs: ready.reduce((last, pod) => Math.max(last, pod.warmingSinceMs ?? -Infinity), -Infinity),
-    gone: remembered,
-    byName: new Map(sorted.map((pod) => [pod.name, pod])),
-    byDigest,
-    digestsOf,
   };
+}
+
+/** The same list as before where the pods have the same names: what is computed from it stays good. */
+function namesOf(sorted: readonly Pod[], before: readonly string[]): readonly string[] {
+  const isSame = sorted.length === before.length && sorted.every(({ name }, index) => name === before[index]);
+  return isSame ? before : sorted.map(({ name }) => name);
 }
 
 /** The sum of the ready pods' loads, which they keep from now on; no other of the pods counts in it. */
@@ -137,31 +192,37 @@ function summed(ready: readonly Pod[], all: readonly Pod[]): LoadSum {
   return sum;
 }
 
+/** With another snapshot of one pod; nobody is sorted or hashed for it. */
 function replaced(set: PodSet, old: Pod, by: Pod): PodSet {
-  return build(
-    set.pods.map((pod) => (pod === old ? by : pod)),
-    set.gone,
-    set.digestsOf,
-  );
+  const pods = set.pods.map((pod) => (pod === old ? by : pod));
+  const byName = new Map(set.byName).set(by.name, by);
+  const byDigest = new Map(set.byDigest);
+  if (old.uid !== by.uid) for (const digest of set.digestsOf(old.name, old.uid)) byDigest.delete(digest);
+  for (const digest of set.digestsOf(by.name, by.uid)) byDigest.set(digest, by);
+  return byState(pods, { ...set, byName, byDigest });
 }
 
-function newPod(name: string, uid: string, address: Address): Pod {
+function newPod(name: string, uid: string, nowMs: number): Pod {
   return {
     name,
     uid,
-    address,
-    terminating: false,
+    listedUid: undefined,
+    address: nowhere,
+    condition: 'ready',
+    zone: undefined,
     state: 'ready',
     why: 'listed',
-    sinceMs: 0,
+    sinceMs: nowMs,
     warmingSinceMs: undefined,
     load: { inFlight: 0 },
   };
 }
 
-function renewed(pod: Pod, { address, uid, terminating = false }: ListedPod): Pod {
-  const same = { ...pod, address, terminating, uid: uid ?? pod.uid };
-  return terminating ? { ...same, ...terminatingVerdict } : same;
+/** Until the list is read. */
+const nowhere: Address = { host: '', port: 0 };
+
+function renewed(pod: Pod, { address, uid, condition = 'ready', zone }: ListedPod): Pod {
+  return { ...pod, address, listedUid: uid ?? pod.listedUid, condition, zone };
 }
 
 function asGone(pod: Pod): Pod {

@@ -8,6 +8,18 @@ import type { Address } from '../base/address.ts';
 
 export type PodState = 'ready' | 'draining' | 'unhealthy' | 'gone';
 
+/** The state of a pod that is there, and why, in words for /pods. */
+export interface PodVerdict {
+  readonly state: Exclude<PodState, 'gone'>;
+  readonly why: string;
+}
+
+/**
+ * What a source says of a pod. terminating: it is going away, and still passes its readiness probe, so that it may
+ * serve; ending: it is going away, and does not.
+ */
+export type PodCondition = 'ready' | 'not-ready' | 'terminating' | 'ending';
+
 /** Exchanges in flight at all pods of some set. */
 export interface LoadSum {
   inFlight: number;
@@ -27,9 +39,12 @@ export interface Pod {
   readonly name: string;
   /** '' until known, and for bare applications. Same name and another uid is another pod. */
   readonly uid: string;
+  /** What its source calls it; undefined: the source knows no uids. A sidecar may call itself otherwise (`uid`). */
+  readonly listedUid: string | undefined;
   readonly address: Address;
-  /** Its source says so: it drains until it is gone, whatever else is known of it. */
-  readonly terminating: boolean;
+  readonly condition: PodCondition;
+  /** Where it runs, for /pods; undefined: the source does not say. */
+  readonly zone: string | undefined;
   readonly state: PodState;
   /** Why it is in this state, in words for /pods. */
   readonly why: string;
@@ -38,6 +53,11 @@ export interface Pod {
   /** Monotonic; when it came into service while others served already. Undefined: it was there before, or is not ready. */
   readonly warmingSinceMs: number | undefined;
   readonly load: PodLoad;
+}
+
+/** Its source says that it is going away: it drains until it is gone, whatever else is known of it. */
+export function isTerminating({ condition }: Pod): boolean {
+  return condition === 'terminating' || condition === 'ending';
 }
 
 /** What a pod that has just become ready gets: its caches are cold, and something had made it unhealthy. */

@@ -1,38 +1,33 @@
 /**
- * Keeps the set of pods up to date: probes each pod in turn, hears of refused connections, learns who answers at
- * an address, and gives every change as a new immutable set.
+ * Keeps the set of pods up to date: takes in what their source lists, probes each pod in turn, hears of refused
+ * connections, learns who answers at an address, and gives every change as a new immutable set.
  *
- * Must not know sessions or requests, nor what decides on the set.
+ * Must not know sessions or requests, what decides on the set, nor where lists come from.
  */
 
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import {
-  afterEvent,
-  type HealthEvent,
-  type HealthRules,
-  type HealthVerdict,
-  isSilent,
-  newHealth,
-  type PodHealth,
-  verdictOf,
-} from '../pods/health.ts';
-import type { Pod } from '../pods/pod.ts';
+import { afterEvent, type HealthEvent, type HealthRules, isSilent, newHealth, type PodHealth } from '../pods/health.ts';
+import { changesBetween, isSamePlace, isSamePod, type ListChanges } from '../pods/list-changes.ts';
+import { isTerminating, type Pod, type PodVerdict } from '../pods/pod.ts';
 import {
   emptyPodSet,
   type ListedPod,
   type PodDigests,
   type PodSet,
-  terminatingVerdict,
   withPods,
   withState,
   withUid,
 } from '../pods/pod-set.ts';
+import { podVerdict } from '../pods/pod-verdict.ts';
 import type { Hello, HelloSigner, HelloTarget } from './hello.ts';
-import { probe, type ProbeResult } from './probe.ts';
+import { probe } from './probe.ts';
+import { ProbeTurns } from './probe-turns.ts';
+import { WrongKeys } from './wrong-keys.ts';
 
 export interface PodWatchOptions {
-  readonly pods: readonly ListedPod[];
+  /** The first list, where there is one already; see list(). */
+  readonly pods?: readonly ListedPod[] | undefined;
   readonly digestsOf: PodDigests;
   /** Undefined: bare applications. */
   readonly hello: HelloSigner | undefined;
@@ -51,8 +46,6 @@ export interface PodWatchOptions {
   readonly silent: (pod: Pod, beforeMs: number) => void;
 }
 
-/** Probes under way at once: a thousand pods are not asked in one tick, and black holes do not keep the others waiting long. */
-const probesMax = 256;
 /**
  * Nobody is told of a silence who has not waited for so long, however often pods are asked: a process that only paused
  * would answer yet, and what was given up is executed all the same when it wakes up.
@@ -65,26 +58,29 @@ export class PodWatch {
   readonly #options: PodWatchOptions;
   readonly #health = new Map<string, PodHealth>();
   readonly #hellos = new Map<string, Hello>();
-  readonly #probing = new Set<string>();
-  /** Due, and waiting until fewer are asked. */
-  readonly #waiting = new Set<string>();
+  readonly #turns: ProbeTurns;
   readonly #relearning = new Set<string>();
-  readonly #timers = new Map<string, Timer>();
   readonly #asked = new Set<string>();
-  /** Pods whose sidecars have other keys than ours, and how they differ. */
-  readonly #wrongKeys = new Map<string, string>();
+  /** Pods that came after the first list, until they were asked. */
+  readonly #newcomers = new Set<string>();
+  readonly #wrongKeys: WrongKeys;
   #set: PodSet;
+  #isListed = false;
+  #isStarted = false;
   #ejections = 0;
   #panicTold = false;
   #stopped = false;
 
   constructor(options: PodWatchOptions) {
     this.#options = options;
-    this.#set = withPods(emptyPodSet(options.digestsOf), options.pods);
-    if (options.hello === undefined) return;
-    const at = { nowMs: options.clock.monotonicMs(), warm: true };
-    for (const { name, terminating } of options.pods)
-      if (terminating !== true) this.#set = withState(this.#set, name, unidentified('it was not asked yet'), at);
+    this.#set = emptyPodSet(options.digestsOf);
+    this.#wrongKeys = new WrongKeys(options.log);
+    this.#turns = new ProbeTurns({
+      clock: options.clock,
+      turn: (name, part) => this.#turn(name, part),
+      due: (name) => this.#show(name, this.#health.get(name)),
+    });
+    if (options.pods !== undefined) this.list(options.pods);
   }
 
   get set(): PodSet {
@@ -93,7 +89,7 @@ export class PodWatch {
 
   /** Each pod has been asked once, whatever it answered. */
   get complete(): boolean {
-    return this.#asked.size >= this.#options.pods.length;
+    return this.#asked.size >= this.#set.pods.length;
   }
 
   /** A sidecar says that it does not reach the store: planned moves wait until it does (rules 7). */
@@ -104,10 +100,7 @@ export class PodWatch {
 
   /** How the keys of some sidecar differ from ours; undefined: of none that is known. */
   get wrongKeys(): string | undefined {
-    const [first] = this.#wrongKeys;
-    if (first === undefined) return undefined;
-    const others = this.#wrongKeys.size === 1 ? '' : ` (and ${this.#wrongKeys.size - 1} more)`;
-    return `${first[0]}${others}: ${first[1]}`;
+    return this.#wrongKeys.words;
   }
 
   /** What is known of a pod's health beyond its state; undefined: nothing was heard yet. */
@@ -121,23 +114,43 @@ export class PodWatch {
   }
 
   /**
+   * What the source says now: all pods, each name once. Those that are new, or are somewhere else than before, are asked
+   * at once.
+   */
+  list(pods: readonly ListedPod[]): void {
+    if (this.#stopped) return;
+    const before = this.#set;
+    const first = !this.#isListed;
+    this.#isListed = true;
+    this.#set = withPods(before, pods, {
+      verdictOf: (pod) => this.#verdict(pod, this.#healthIn(before, pod)),
+      tellUids: this.#options.hello !== undefined,
+      first,
+      nowMs: this.#options.clock.monotonicMs(),
+    });
+    const changes = changesBetween(before, this.#set);
+    for (const { name } of changes.removed) this.#forget(name);
+    if (!first) {
+      for (const { name } of changes.added) this.#newcomers.add(name);
+      this.#tellList(changes);
+    }
+    this.#tellPanic();
+    const toTell = changes.turned.filter(isTerminating);
+    if (this.#isStarted) void this.#askAll([...changes.added, ...changes.moved, ...toTell]);
+  }
+
+  /**
    * Begins to probe; resolves when each pod was asked once. The second round is spread over one interval, and so are
    * all that follow.
    */
-  async start(): Promise<void> {
-    const { pods } = this.#set;
-    const turns = pods.entries();
-    const askInTurn = async (): Promise<void> => {
-      for (const [index, { name }] of turns) await this.#round(name, (index + 1) / pods.length);
-    };
-    await Promise.all(Array.from({ length: Math.min(probesMax, pods.length) }, askInTurn));
+  start(): Promise<void> {
+    this.#isStarted = true;
+    return this.#askAll(this.#set.pods);
   }
 
   stop(): void {
     this.#stopped = true;
-    for (const timer of this.#timers.values()) timer.cancel();
-    this.#timers.clear();
-    this.#waiting.clear();
+    this.#turns.stop();
   }
 
   /** A connection to the pod was refused or not made in time. */
@@ -165,35 +178,36 @@ export class PodWatch {
   doubted(pod: Pod): void {
     if (this.#relearning.has(pod.name)) return;
     this.#relearning.add(pod.name);
-    this.#next(pod.name, relearnMs);
+    this.#turns.askAfter(pod.name, relearnMs);
   }
 
-  /** Asks a pod. `part`: of the interval, until it is asked again. Never rejects. */
-  async #round(name: string, part = 1): Promise<void> {
+  async #askAll(pods: readonly Pod[]): Promise<void> {
+    await Promise.all(pods.map(({ name }, index) => this.#turns.ask(name, (index + 1) / pods.length)));
+  }
+
+  /** Asks a pod. `part`: of the interval, until it is asked again. @see ProbeTurnsOptions.turn */
+  async #turn(name: string, part: number): Promise<number | undefined> {
     const pod = this.#set.byName.get(name);
-    if (pod === undefined || this.#stopped || this.#probing.has(name)) return;
-    if (this.#probing.size >= probesMax) {
-      this.#waiting.add(name);
-      return;
-    }
+    if (pod === undefined || this.#stopped) return undefined;
     this.#relearning.delete(name);
-    this.#probing.add(name);
     const { hello, path, timeoutMs, intervalMs, clock } = this.#options;
     const askedAtMs = clock.monotonicMs();
     const told = this.#toldTerminating(pod);
     const result = await probe(pod.address, { timeoutMs, signer: hello, path, terminating: told });
-    this.#probing.delete(name);
-    if (this.#isStopped()) return;
+    const present = this.#set.byName.get(name);
+    if (this.#isStopped() || present === undefined) return undefined;
+    // Whoever answered, it is another pod by now, or elsewhere.
+    if (!isSamePod(present, pod) || !isSamePlace(present, pod)) return 0;
     // One that answers the first time it is asked has served before we came.
-    const warm = !this.#asked.has(name);
+    const warm = !this.#asked.has(name) && !this.#newcomers.delete(name);
     this.#asked.add(name);
-    this.#compareKeys(name, result);
+    this.#wrongKeys.hear(name, result);
     if (result.kind === 'failed') {
       this.#hellos.delete(name);
       this.#hear(name, { kind: 'probe-failed', why: result.why, silent: result.silent === true });
       this.#tellSilence(name);
     } else {
-      this.#passed(pod, result.hello, warm);
+      this.#passed(present, result.hello, warm);
     }
     // Until it has said who it is nothing can be signed for it, so it gets no session: it is asked often.
     // A terminating pod is told at once: its application may have less than a second left.
@@ -203,25 +217,21 @@ export class PodWatch {
     const isSilence = result.kind === 'failed' && result.silent === true;
     const usualMs = isSilence ? Math.max(0, intervalMs - (clock.monotonicMs() - askedAtMs)) : intervalMs * part;
     const askedAgainMs = isUnknown ? Math.min(relearnMs, intervalMs) : usualMs;
-    this.#next(name, Math.min(askedAgainMs, this.#ejectedForMs(name)));
-    const [next] = this.#waiting;
-    if (next === undefined) return;
-    this.#waiting.delete(next);
-    void this.#round(next);
+    return Math.min(askedAgainMs, this.#ejectedForMs(name));
   }
 
   /**
    * Whom to tell that its pod is terminating: with each question until it is gone, since any of them can be lost.
    * Undefined: it is not, or its sidecar has not said yet how it is told.
    */
-  #toldTerminating({ name, terminating }: Pod): HelloTarget | undefined {
-    const hello = terminating ? this.#hellos.get(name) : undefined;
+  #toldTerminating(pod: Pod): HelloTarget | undefined {
+    const hello = isTerminating(pod) ? this.#hellos.get(pod.name) : undefined;
     return hello?.run === undefined ? undefined : { uid: hello.uid, run: hello.run };
   }
 
   /** It can be told that its pod is terminating, and does not know it. */
   #isUntold(pod: Pod | undefined): boolean {
-    const hello = pod?.terminating === true ? this.#hellos.get(pod.name) : undefined;
+    const hello = pod !== undefined && isTerminating(pod) ? this.#hellos.get(pod.name) : undefined;
     return hello?.run !== undefined && !hello.draining;
   }
 
@@ -238,16 +248,6 @@ export class PodWatch {
   #ejectedForMs(name: string): number {
     const leftMs = (this.#health.get(name)?.ejectedUntilMs ?? 0) - this.#options.clock.monotonicMs();
     return leftMs > 0 ? leftMs + 1 : Infinity;
-  }
-
-  /** Said once for each pod, and again after its keys were right. */
-  #compareKeys(name: string, result: ProbeResult): void {
-    if (result.kind === 'passed') {
-      this.#wrongKeys.delete(name);
-    } else if (result.wrongKeys === true && this.#wrongKeys.get(name) !== result.why) {
-      this.#wrongKeys.set(name, result.why);
-      this.#options.log.error({ pod: name, why: result.why }, 'the keys of a sidecar are not ours');
-    }
   }
 
   #passed(pod: Pod, hello: Hello | undefined, warm: boolean): void {
@@ -279,20 +279,31 @@ export class PodWatch {
     if (health.ejections > before.ejections) this.#ejections++;
     this.#show(name, health, warm);
     // An ejection ends by itself: the pod is asked at that moment, not an interval later.
-    if (event.kind === 'refused' && health.ejectedUntilMs > nowMs) this.#next(name, this.#ejectedForMs(name));
+    if (event.kind === 'refused' && health.ejectedUntilMs > nowMs) this.#turns.askAfter(name, this.#ejectedForMs(name));
   }
 
   /** Puts what follows from a pod's health into the set, and tells of each change once. */
-  #show(name: string, health: PodHealth, warm = false): void {
+  #show(name: string, health = newHealth, warm = false): void {
     const { clock, log } = this.#options;
     const before = this.#set;
     const pod = before.byName.get(name);
+    if (pod === undefined) return;
     const verdict = this.#verdict(pod, health);
     this.#set = withState(before, name, verdict, { nowMs: clock.monotonicMs(), warm });
-    if (pod !== undefined && pod.state !== verdict.state) {
+    if (pod.state !== verdict.state) {
       log.info({ pod: name, state: verdict.state, why: verdict.why }, 'a pod changed its state');
     }
     this.#tellPanic();
+  }
+
+  /** What a source's later lists change, in the log. */
+  #tellList({ added, removed, turned }: ListChanges): void {
+    const { log } = this.#options;
+    if (added.length + removed.length > 0) {
+      const names = (list: readonly Pod[]): readonly string[] => list.map(({ name }) => name);
+      log.info({ added: names(added), removed: names(removed), pods: this.#set.pods.length }, 'other pods are listed');
+    }
+    for (const { name, state, why } of turned) log.info({ pod: name, state, why }, 'a pod changed its state');
   }
 
   /** Only once every pod was asked: before that all sidecars are unhealthy for want of a name. */
@@ -305,29 +316,28 @@ export class PodWatch {
     else this.#options.log.info(facts, 'less than half of the pods look unhealthy again');
   }
 
-  #verdict(pod: Pod | undefined, health: PodHealth): HealthVerdict {
-    if (pod?.terminating === true) return terminatingVerdict;
-    const verdict = verdictOf(health, this.#options.clock.monotonicMs());
-    if (this.#options.hello === undefined || pod?.uid !== '' || verdict.state !== 'ready') return verdict;
-    return unidentified(health.probeWhy);
+  #verdict(pod: Pod, health: PodHealth): PodVerdict {
+    const { hello, clock } = this.#options;
+    return podVerdict(pod, health, { needsUid: hello !== undefined, nowMs: clock.monotonicMs() });
   }
 
-  #next(name: string, afterMs: number): void {
-    this.#timers.get(name)?.cancel();
-    const timer = this.#options.clock.after(afterMs, () => {
-      const health = this.#health.get(name);
-      if (health !== undefined) this.#show(name, health);
-      void this.#round(name);
-    });
-    this.#timers.set(name, timer);
+  /** What counts for the pod of a new list: another pod starts with a clean record. */
+  #healthIn(before: PodSet, pod: Pod): PodHealth {
+    const known = before.byName.get(pod.name);
+    return (known !== undefined && isSamePod(known, pod) ? this.#health.get(pod.name) : undefined) ?? newHealth;
+  }
+
+  #forget(name: string): void {
+    this.#turns.forget(name);
+    this.#health.delete(name);
+    this.#hellos.delete(name);
+    this.#asked.delete(name);
+    this.#newcomers.delete(name);
+    this.#relearning.delete(name);
+    this.#wrongKeys.forget(name);
   }
 
   #isStopped(): boolean {
     return this.#stopped;
   }
-}
-
-/** A sidecar that has not said who it is can't be signed to, and its pins can't be read: it comes last (rules 28). */
-function unidentified(why: string): HealthVerdict {
-  return { state: 'unhealthy', why: `has not said who it is: ${why}` };
 }

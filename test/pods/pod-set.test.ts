@@ -43,9 +43,11 @@ test('a pod that is listed again keeps load, state and learned uid, and takes th
   assert.deepEqual(pod, {
     name: 'a',
     uid: 'uid-1',
+    listedUid: undefined,
     address: moved,
+    condition: 'ready',
+    zone: undefined,
     state: 'unhealthy',
-    terminating: false,
     why: 'probe',
     sinceMs: 5,
     warmingSinceMs: undefined,
@@ -54,7 +56,7 @@ test('a pod that is listed again keeps load, state and learned uid, and takes th
 });
 
 test('a terminating pod drains whatever was said of it', () => {
-  const set = withPods(withPods(empty, [listed('a')]), [listed('a', { terminating: true })]);
+  const set = withPods(withPods(empty, [listed('a')]), [listed('a', { condition: 'terminating' })]);
   assert.deepEqual(states(set), ['a  draining']);
   assert.equal(set.pods[0]?.why, 'terminating');
 });
@@ -136,6 +138,15 @@ test('a pod that was unhealthy is cold when it is ready again, one that drained 
   );
   const other = withUid(withUid(one, 'a', '1', 5), 'a', '2', 40);
   assert.deepEqual([other.pods[0]?.sinceMs, other.warmingSinceMs], [40, 40], 'another pod under the same name is new');
+});
+
+test('names are one list as long as they are the same, whatever changes beside them', () => {
+  const first = withPods(empty, [listed('b'), listed('a')]);
+  const ill = withState(first, 'a', { state: 'unhealthy', why: '' }, at);
+  const again = withPods(withUid(ill, 'a', '1', 5), [listed('a'), listed('b', { condition: 'terminating' })]);
+  assert.deepEqual(first.names, ['a', 'b']);
+  assert.equal(again.names, first.names);
+  assert.deepEqual(withPods(again, [listed('b'), listed('c')]).names, ['b', 'c']);
 });
 
 test('what is in flight at the ready pods together is kept while exchanges come and go, and pods change', () => {

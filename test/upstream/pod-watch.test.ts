@@ -1,59 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 
 import { createLog } from '../../src/base/log.ts';
 import type { Pod } from '../../src/pods/pod.ts';
-import { HelloSigner } from '../../src/upstream/hello.ts';
-import { PodWatch, type PodWatchOptions } from '../../src/upstream/pod-watch.ts';
 import { freePort } from '../support/free-port.ts';
-import { ManualClock } from '../support/manual-clock.ts';
 import { ScriptedSidecar, testSecrets } from '../support/scripted-sidecar.ts';
 import { until } from '../support/until.ts';
-
-const log = createLog({ level: 'silent', destination: { write: () => undefined } });
-const intervalMs = 2000;
-
-interface Watched {
-  readonly watch: PodWatch;
-  readonly clock: ManualClock;
-  readonly pod: (name: string) => Pod;
-  /** Lets time pass, an interval a step, until it holds. */
-  readonly sees: (what: string, holds: () => boolean) => Promise<void>;
-}
-
-function watched(
-  t: TestContext,
-  pods: PodWatchOptions['pods'],
-  over: Partial<Omit<PodWatchOptions, 'clock' | 'pods'>> = {},
-): Watched {
-  const clock = new ManualClock();
-  const watch = new PodWatch({
-    pods,
-    digestsOf: (name, uid) => [`${name}/${uid}`],
-    hello: new HelloSigner(testSecrets),
-    path: undefined,
-    intervalMs,
-    timeoutMs: 5000,
-    rules: { fails: 2, passes: 1 },
-    clock,
-    log,
-    silent: () => undefined,
-    ...over,
-  });
-  t.after(() => watch.stop());
-  return {
-    watch,
-    clock,
-    pod: (name) => watch.set.byName.get(name)!,
-    async sees(what, holds) {
-      await until(what, () => {
-        clock.advance(intervalMs);
-        return holds();
-      });
-    },
-  };
-}
+import { intervalMs, watched } from './watched-pods.ts';
 
 test('a sidecar is not ready before it has said who it is', async (t) => {
   const sidecar = await ScriptedSidecar.start(t, 'pod-a');
@@ -91,7 +45,7 @@ test('a sidecar that starts later than the gateway is known soon after it answer
 test('a pod that its source calls terminating drains from the start, and its sidecar is told until it is gone', async (t) => {
   const sidecar = await ScriptedSidecar.start(t, 'pod-a');
   sidecar.hello = { ...sidecar.hello, run: 'run-1' };
-  const { watch, clock, pod, sees } = watched(t, [{ ...sidecar.listed, terminating: true }]);
+  const { watch, clock, pod, sees } = watched(t, [{ ...sidecar.listed, condition: 'terminating' }]);
   assert.deepEqual([pod('pod-a').state, pod('pod-a').why], ['draining', 'terminating']);
   await watch.start();
   assert.deepEqual([sidecar.toldTerminating, pod('pod-a').state, pod('pod-a').uid], [0, 'draining', 'pod-a-uid']);
@@ -107,7 +61,7 @@ test('a sidecar that knows no word of its end is not asked more often for it, an
   const old = await ScriptedSidecar.start(t, 'pod-a');
   const staying = await ScriptedSidecar.start(t, 'pod-b');
   staying.hello = { ...staying.hello, run: 'run-1' };
-  const { watch, clock, sees } = watched(t, [{ ...old.listed, terminating: true }, staying.listed]);
+  const { watch, clock, sees } = watched(t, [{ ...old.listed, condition: 'terminating' }, staying.listed]);
   await watch.start();
   clock.advance(500);
   assert.equal(old.hellos, 1);
