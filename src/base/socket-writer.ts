@@ -26,6 +26,8 @@ const waitingSocketsMax = 64;
 export class SocketWriter {
   readonly #socket: Socket;
   #text = '';
+  /** Whether the kernel may have taken a byte of what was written since this was last set to false. */
+  mayHaveSent = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -45,7 +47,7 @@ export class SocketWriter {
   write(data: Buffer | string): boolean {
     if (typeof data === 'string') return this.#writeText(data);
     this.flush();
-    return this.#socket.write(data);
+    return this.#offered(this.#socket.write(data));
   }
 
   /** A head and the first pieces of its body. @param head latin1. Returns what write() does. */
@@ -58,23 +60,23 @@ export class SocketWriter {
     this.#socket.write(text, 'latin1');
     const room = this.writePieces(pieces);
     this.#socket.uncork();
-    return room;
+    return this.#offered(room);
   }
 
   /** Pieces in one system call, uncopied. Returns what write() does. */
   writePieces(pieces: readonly Buffer[]): boolean {
     this.flush();
-    if (pieces.length === 1) return this.#socket.write(pieces[0]!);
+    if (pieces.length === 1) return this.#offered(this.#socket.write(pieces[0]!));
     this.#socket.cork();
     let room = true;
     for (const piece of pieces) room = this.#socket.write(piece);
     this.#socket.uncork();
-    return room;
+    return this.#offered(room);
   }
 
   /** Writes what waits, now. Before everything that must come behind it: a FIN, a pause, the next request. */
   flush(): void {
-    if (this.#text !== '') this.#socket.write(this.#taken(), 'latin1');
+    if (this.#text !== '') this.#offered(this.#socket.write(this.#taken(), 'latin1'));
   }
 
   /** Calls `done` when the kernel has taken what is stuck; not where the socket closes before. */
@@ -95,12 +97,18 @@ export class SocketWriter {
   #writeText(text: string): boolean {
     // Behind what the kernel has not taken nothing is gained by waiting, and the caller has to be told to stop.
     if (this.#socket.writableLength > 0 || this.#text.length + text.length > waitingTextMax) {
-      return this.#socket.write(this.#taken() + text, 'latin1');
+      return this.#offered(this.#socket.write(this.#taken() + text, 'latin1'));
     }
     const isFirst = this.#text === '';
     this.#text += text;
     if (isFirst) atEndOfTurn(this);
     return true;
+  }
+
+  /** A write that fails while it is called has left nothing with the kernel; one that had to wait may have left a part. */
+  #offered(room: boolean): boolean {
+    if (this.#socket.writableCorked === 0 && this.#socket.errored === null) this.mayHaveSent = true;
+    return room;
   }
 
   #taken(): string {

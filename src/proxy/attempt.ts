@@ -193,7 +193,7 @@ export class Attempt implements UpstreamUser {
 
   upstreamEnded(): void {
     if (this.#state === 'answering') this.answerListener?.answerConnectionEnded();
-    else this.#lose('lost', 'upstream-reset');
+    else this.#lose(this.#upstream.lostHow, 'upstream-reset');
   }
 
   upstreamDrained(): void {

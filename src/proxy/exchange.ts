@@ -118,6 +118,7 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
   }
 
   attemptLost(loss: AttemptLoss | 'failed', reason: CloseReason): void {
+    if (loss === 'unwritten') this.#sent = this.#trail?.replayed === true;
     // Why the application did not finish still matters: a dead one leaves something else behind than a slow one.
     if (this.#clientGone) this.#end('cut', reason);
     else if (loss === 'failed') this.#refuse(reason);
@@ -268,8 +269,6 @@ export class Exchange implements ClientUser, AttemptListener, DeliveryListener {
     const { role, draining } = this.#context;
     return this.#head.keepAlive && this.#body.complete && !this.#client.noneFollows && !role.closing && !draining;
   }
-
-  // The client's side.
 
   clientEnded(): void {
     // With the whole request read, a FIN only says that no other request follows (rules 14). Who half-closes reads a refusal.

@@ -8,10 +8,10 @@
 /**
  * How an attempt failed.
  * 'refused': no connection came about. 'connect-timeout': nor within its time. 'lost': the connection ended with
- * no complete response head read. 'unsent': the pod's own sidecar says that nothing reached the application;
+ * no complete response head read; 'unwritten': likewise, before our kernel took a byte of the request. 'unsent': the pod's own sidecar says that nothing reached the application;
  * 'overloaded': likewise, because it has too much to do.
  */
-export type AttemptLoss = 'refused' | 'connect-timeout' | 'lost' | 'unsent' | 'overloaded';
+export type AttemptLoss = 'refused' | 'connect-timeout' | 'lost' | 'unwritten' | 'unsent' | 'overloaded';
 
 export interface AttemptFacts {
   readonly loss: AttemptLoss;
@@ -61,6 +61,9 @@ export function decideRetry(facts: AttemptFacts): RetryDecision {
       return { kind: 'next-candidate', budgeted: true };
     case 'connect-timeout':
       return facts.connectTimeouts < connectTimeoutsMax ? { kind: 'next-candidate', budgeted: false } : giveUp;
+    case 'unwritten':
+      // The pod closed a connection it thought idle. It may be well, and the session is there: it is asked again first.
+      return facts.reusedConnection ? { kind: 'replay', budgeted: true } : { kind: 'next-candidate', budgeted: false };
     case 'lost': {
       // The pod closed a connection it thought idle while the request was on its way (RFC 9110 section 9.2.2).
       const stale = facts.reusedConnection && !facts.responseSeen && facts.replayed === 'no';
@@ -147,7 +150,8 @@ export class RetryTrail {
       this.#inBudget = this.#budget.enter(facts.inFlight);
       if (!this.#inBudget) return 'give-up';
     }
-    if (decision.kind === 'replay') this.#replayed = facts.lostAfterMs < stillbornMs ? 'stillborn' : 'perhaps-executed';
+    if (decision.kind === 'replay' && facts.loss === 'lost')
+      this.#replayed = facts.lostAfterMs < stillbornMs ? 'stillborn' : 'perhaps-executed';
     return decision.kind;
   }
 

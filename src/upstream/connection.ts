@@ -14,8 +14,11 @@ import { Deadline } from '../base/deadline.ts';
 import { SocketWriter } from '../base/socket-writer.ts';
 import { PodSocket } from './pod-socket.ts';
 
-/** Why a connection is over: it never came about, that took too long, or it was lost later. */
-export type ConnectionLoss = 'refused' | 'connect-timeout' | 'lost';
+/**
+ * Why a connection is over: it never came about, that took too long, or it was lost later. 'unwritten': lost before the
+ * kernel took a byte from its present user, so the pod has nothing of what that user wanted to say.
+ */
+export type ConnectionLoss = 'refused' | 'connect-timeout' | 'lost' | 'unwritten';
 
 /** Who uses a connection. What these throw comes back as fault(). */
 export interface UpstreamUser {
@@ -111,7 +114,7 @@ export class UpstreamConnection {
     socket.on('error', () => undefined);
     socket.on(
       'close',
-      guard(() => this.#lose(this.#connected ? 'lost' : 'refused')),
+      guard(() => this.#lose(this.#connected ? this.lostHow : 'refused')),
     );
     socket.connect({ host: address.host, port: address.port });
   }
@@ -121,6 +124,11 @@ export class UpstreamConnection {
     return this.#writer.stuckBytes === 0 && !this.#writer.waits;
   }
 
+  /** What a loss at this moment is: a failed write, and a text that still waits, left nothing with the kernel. */
+  get lostHow(): 'lost' | 'unwritten' {
+    return this.#writer.mayHaveSent ? 'lost' : 'unwritten';
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
@@ -128,6 +136,7 @@ export class UpstreamConnection {
   /** Hands the connection to its next user; undefined: it is idle from now on. */
   setUser(user: UpstreamUser | undefined): void {
     this.#user = user;
+    this.#writer.mayHaveSent = false;
   }
 
   /** @returns false when the caller should wait for upstreamDrained() before it writes more. */
@@ -182,7 +191,7 @@ export class UpstreamConnection {
     }
     // The only texts are request heads, and this one waits for the turn's end: the pod answers something older.
     if (this.reused && this.#writer.waits) {
-      this.#lose('lost');
+      this.#lose(this.lostHow);
       return;
     }
     try {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 
+import type { Address } from '../../src/base/address.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { freePort } from '../support/free-port.ts';
 import { ProxyUnderTest } from '../support/proxy-under-test.ts';
@@ -46,7 +47,7 @@ test('when no candidate is left the client is told so', async (t) => {
 /** A pod connection that has served one exchange and is idle, and a client ready for the next. */
 async function idle(
   t: TestContext,
-  options: Partial<ScriptedRoleOptions> = {},
+  options: Partial<ScriptedRoleOptions> & { readonly others?: readonly Address[] } = {},
 ): Promise<{
   pod: ScriptedPod;
   peer: Peer;
@@ -57,7 +58,7 @@ async function idle(
 }> {
   const pod = await ScriptedPod.start(t);
   const clock = new ManualClock();
-  const role = new ScriptedRole({ ...options, candidates: [pod.address] });
+  const role = new ScriptedRole({ ...options, candidates: [pod.address, ...(options.others ?? [])] });
   const under = await ProxyUnderTest.start(t, { role, clock });
   const client = await under.client();
   client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -81,6 +82,28 @@ for (const method of ['GET', 'HEAD', 'OPTIONS']) {
     assert.equal((await under.line(2)).replayed, true);
   });
 }
+
+test('what the kernel never took of a request is sent anew, whatever its method and whoever it is sent to', async (t) => {
+  for (const [method, closing] of [
+    ['POST', 'reset'],
+    ['POST', 'end'],
+    ['GET', 'reset'],
+  ] as const) {
+    const next = await ScriptedPod.start(t);
+    const { pod, peer, client, under } = await idle(t, { others: [next.address] });
+    // Both are ready in the proxy's next turn, the request first: it waits for the end of that turn.
+    client.send(`${method} /again HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody`);
+    peer[closing]();
+    pod.refuse();
+    const second = await next.request();
+    assert.match(second.head, new RegExp(`^${method} /again `));
+    await second.peer.reads('body');
+    second.peer.send(ok);
+    await client.reads(ok);
+    assert.deepEqual((await under.line(2)).tried, ['pod-1', 'pod-2']);
+    assert.equal(peer.received, '');
+  }
+});
 
 test('once only: a new connection that is lost too is 502', async (t) => {
   const { pod, peer, client } = await idle(t, { marksOwnAnswers: true });

@@ -26,6 +26,17 @@ test('a stale connection is replayed for GET, HEAD and OPTIONS only, once, befor
   for (const replayed of ['stillborn', 'perhaps-executed'] as const) assert.equal(decided({ replayed }), 'give-up');
 });
 
+test('a request of which nothing left is sent to the same pod once more, any method, and then wherever it is refused', () => {
+  assert.equal(decided({ loss: 'unwritten', method: 'POST' }), 'replay');
+  assert.equal(decided({ loss: 'unwritten', method: 'POST', reusedConnection: false }), 'next-candidate');
+  const trail = new RetryTrail(new RetryBudget(), 0);
+  const facts = { ...stale, method: 'POST', lostAfterMs: 4, nowMs: 5, boundMs: 1000, inFlight: 1 };
+  assert.equal(trail.next({ ...facts, loss: 'unwritten' }), 'replay');
+  assert.equal(trail.replayed, false);
+  assert.equal(trail.next({ ...facts, loss: 'refused', reusedConnection: false }), 'next-candidate');
+  trail.end();
+});
+
 test('a refused connection and an `unsent` answer go to the next candidate, any method', () => {
   for (const loss of ['refused', 'unsent', 'overloaded'] as const) {
     assert.equal(decided({ loss, method: 'POST', responseSeen: loss !== 'refused' }), 'next-candidate');
@@ -33,7 +44,7 @@ test('a refused connection and an `unsent` answer go to the next candidate, any 
 });
 
 test('what a pod may have executed before it died is sent nowhere else, not even where its second try is refused', () => {
-  for (const loss of ['refused', 'connect-timeout', 'lost', 'unsent', 'overloaded'] as const) {
+  for (const loss of ['refused', 'connect-timeout', 'lost', 'unwritten', 'unsent', 'overloaded'] as const) {
     assert.equal(decided({ loss, replayed: 'perhaps-executed' }), 'give-up');
   }
 });
@@ -58,7 +69,7 @@ test('at most three candidates may time out connecting', () => {
 });
 
 test('nothing is tried again without the whole body, or after the bound', () => {
-  for (const loss of ['refused', 'connect-timeout', 'lost', 'unsent', 'overloaded'] as const) {
+  for (const loss of ['refused', 'connect-timeout', 'lost', 'unwritten', 'unsent', 'overloaded'] as const) {
     assert.equal(decided({ loss, bodyKept: false }), 'give-up');
     assert.equal(decided({ loss, inTime: false }), 'give-up');
   }
