@@ -25,7 +25,15 @@ function microsecondsOf(pods: PodSet, given: (index: number) => Partial<ChoiceIn
     for (let index = 0; index < picks; index++) {
       const input: ChoiceInput = {
         ...{ session: undefined, pin: { kind: 'none' }, entry: undefined, owner: undefined, pods, strict: false },
-        ...{ sidecars: false, storeDown: false, boundedLoad: 1.25, slowStartMs: 0, random: Math.random, nowMs: 1000 },
+        ...{
+          sidecars: false,
+          storeDown: false,
+          rebalance: undefined,
+          boundedLoad: 1.25,
+          slowStartMs: 0,
+          random: Math.random,
+          nowMs: 1000,
+        },
         ...given(index),
       };
       new PodChoice(input).next();

@@ -47,6 +47,7 @@ function pick(session: SessionId): void {
     strict: false,
     sidecars: false,
     storeDown: false,
+    rebalance: undefined,
     boundedLoad: 1.25,
     random: Math.random,
     slowStartMs: 0,

@@ -16,13 +16,14 @@ import { leastLoaded } from './least-loaded.ts';
 import type { AffinityOutcome } from './outcome.ts';
 import type { PinReading } from './pin-cookie.ts';
 import type { TableEntry } from './pin-table.ts';
+import type { Rebalance } from './rebalance.ts';
 import { createRing, heaviest, type Ring } from './rendezvous.ts';
 import type { SessionId } from './session-codec.ts';
 
 /** The signed word of a planned move, for the sidecar that gets the session (rules 1). */
 export type MoveWord = 'draining' | 'unhealthy' | 'gone';
 
-export type PickReason = 'pin' | 'table' | 'owner' | 'hint' | 'hash' | 'balance';
+export type PickReason = 'pin' | 'table' | 'owner' | 'hint' | 'hash' | 'balance' | 'rebalance';
 
 export interface Pick {
   readonly pod: Pod;
@@ -30,7 +31,9 @@ export interface Pick {
   /** The exchange's outcome if this pod serves, before the answer is seen; outcomeOf() has the last word. */
   readonly outcome: AffinityOutcome;
   /** To be signed for the pod's sidecar; always undefined for bare applications. */
-  readonly move: MoveWord | undefined;
+  readonly move: MoveWord | 'rebalance' | undefined;
+  /** Beside 'rebalance': the name of the pod that is to give the session, and serves if it does not. */
+  readonly from?: string;
 }
 
 export type PickStep =
@@ -53,6 +56,8 @@ export interface ChoiceInput {
   readonly sidecars: boolean;
   /** Sidecars report the store down: nothing moves as long as its pod takes it (rules 7). */
   readonly storeDown: boolean;
+  /** Evens out the pods; undefined: nobody does. */
+  readonly rebalance: Rebalance | undefined;
   /** `affinity.boundedLoad`, a factor of the average load. */
   readonly boundedLoad: number;
   /** `health.slowStart`; 0: none. */
@@ -108,7 +113,9 @@ export class PodChoice {
     }
     if (strict && this.#move !== undefined) return this.#none('pod-not-available');
     if (this.#picked.includes(home.pod)) return this.#elsewhere();
-    if (failure === 'not-here' || this.#staysHome(home.pod)) return this.#pickHome(home.pod, home.reason);
+    if (failure === 'not-here' || this.#staysHome(home.pod)) {
+      return this.#evenedOut(session, home.pod) ?? this.#pickHome(home.pod, home.reason);
+    }
     // A pod that is going away, or is unhealthy, still knows its session better than another one like it.
     const step = this.#elsewhere(1);
     return step.kind === 'none' ? this.#pickHome(home.pod, home.reason) : step;
@@ -124,6 +131,17 @@ export class PodChoice {
     if (this.#picked.at(-1) !== this.#home?.pod || this.#home?.pod === undefined) return;
     if (failure === 'draining') this.#move = 'draining';
     else this.#move ??= 'unhealthy';
+  }
+
+  /** The first pick of a session that is well where it is: now and then a pod with fewer, which its home may give it to. */
+  #evenedOut(session: SessionId, home: Pod): PickStep | undefined {
+    const { rebalance, strict, storeDown } = this.#input;
+    if (rebalance === undefined || strict || storeDown || home.state !== 'ready' || this.#picked.length > 0) {
+      return undefined;
+    }
+    const pod = rebalance.target(session, home, this.#input);
+    if (pod === undefined) return undefined;
+    return this.#pick({ pod, reason: 'rebalance', outcome: 'hit', move: 'rebalance', from: home.name });
   }
 
   #pickHome(pod: Pod, reason: PickReason): PickStep {

@@ -96,7 +96,7 @@ export function countGateway(metrics: Metrics, parts: GatewayWindowParts): void 
   // Workers look at the pods each by itself: while they differ, the page shows fractions.
   countPods(metrics, parts);
   const { limits, role } = parts;
-  const { lookup, perSession } = role.options;
+  const { lookup, perSession, rebalance } = role.options;
   countLimits(metrics, () => [
     { limit: 'connections', use: proxy.connections, max: limits.connections },
     { limit: 'perSession', use: perSession.largest, max: limits.perSession },
@@ -108,6 +108,10 @@ export function countGateway(metrics: Metrics, parts: GatewayWindowParts): void 
   metrics.countRead({ name: 'lookups_skipped_total', help: skipped }, () => lookup?.counters.skipped ?? 0);
   const late = 'Questions to the store, who owns a session, that were not answered within timeouts.lookup.';
   metrics.countRead({ name: 'lookups_late_total', help: late }, () => lookup?.counters.late ?? 0);
+  const moved = 'Sessions moved to a pod with fewer active ones (sessions.rebalance).';
+  metrics.countRead({ name: 'rebalance_moved_total', help: moved }, () => rebalance?.counters.moved ?? 0);
+  const kept = 'Sessions that were to move there, and that their pod kept: another request of them was under way.';
+  metrics.countRead({ name: 'rebalance_kept_total', help: kept }, () => rebalance?.counters.kept ?? 0);
   metrics.gauge({ name: 'pin_table_sessions', help: 'Sessions in the pin table.' }, () => table.size);
   metrics.gauge({ name: 'client_connections', help: 'Open client connections.' }, () => proxy.connections);
   metrics.gauge({ name: 'exchanges', help: 'Exchanges in flight.' }, () => proxy.inFlight);

@@ -6,6 +6,7 @@
 
 import { PinCookies } from '../affinity/pin-cookie.ts';
 import { PinTable } from '../affinity/pin-table.ts';
+import { Rebalance } from '../affinity/rebalance.ts';
 import type { SessionId } from '../affinity/session-codec.ts';
 import { defaultCookie } from '../affinity/session-id/presets.ts';
 import { type Address, formatAddress } from '../base/address.ts';
@@ -68,6 +69,9 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   const watch = openWatch(config, { pins, hello: openHello(config), pool, parts });
 
   // The decision, and the data path around it.
+  const rebalance = pods.sidecars
+    ? new Rebalance({ saidBy: (name) => watch.saidBy(name), slowStartMs: config.health.slowStartMs })
+    : undefined;
   const role = new GatewayRole({
     codec,
     pins,
@@ -78,6 +82,7 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     nameOf: openNames(config),
     digestOf,
     perSession: new PerSessionLimit(limits.perSession),
+    rebalance,
     boundedLoad: affinity.boundedLoad,
     slowStartMs: config.health.slowStartMs,
     strict: affinity.strict,

@@ -132,6 +132,10 @@ export function countSidecar(metrics: Metrics, limits: Limits, state: () => Side
   }
   const sizes = (): Keeper['sizes'] => state().keeper?.sizes ?? { known: 0, unsynced: 0, behind: 0, adopting: 0 };
   metrics.gauge({ name: 'sessions_known', help: 'Sessions this keeper has in memory.' }, () => sizes().known);
+  const counts = (): Keeper['counts'] => state().keeper?.counts ?? { owned: 0, active: 0 };
+  metrics.gauge({ name: 'sessions_owned', help: "Sessions that are this pod's, in memory." }, () => counts().owned);
+  const active = "This pod's sessions that were in use within the last minute.";
+  metrics.gauge({ name: 'sessions_active', help: active }, () => counts().active);
   metrics.gauge({ name: 'sessions_unsynced', help: 'Sessions that wait for the store.' }, () => sizes().unsynced);
   const behind = 'Sessions whose answers have left and that are not stored yet (replicate: async).';
   metrics.gauge({ name: 'sessions_behind', help: behind }, () => sizes().behind);

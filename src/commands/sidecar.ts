@@ -7,7 +7,6 @@
 import type { SessionCodec, SessionId } from '../affinity/session-codec.ts';
 import type { SessionView, Window } from '../admin/window.ts';
 import { type Address, formatAddress } from '../base/address.ts';
-import { keyFingerprint } from '../base/keyring.ts';
 import type { SidecarConfig } from '../config/config.ts';
 import { KeeperScope } from '../proxy/keeper-scope.ts';
 import { isPlain } from '../proxy/listen-place.ts';
@@ -25,7 +24,6 @@ import type { SessionGate } from '../sessions/stay.ts';
 import type { Owner, StoreName } from '../store/contract.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import { type ApplicationState, ApplicationWatch } from '../upstream/application-watch.ts';
-import { type Hello, HelloSigner, newRun } from '../upstream/hello.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import { InternalSigner } from '../upstream/signed-fields.ts';
 import { observeExchanges } from './exchange-observer.ts';
@@ -34,6 +32,7 @@ import { openCodec, openConfiguredStore, openDigest, type ProcessParts } from '.
 import { ownDirectory } from './own-directory.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
+import { sidecarHello } from './sidecar-hello.ts';
 import { countSidecar, type SidecarState, sidecarWindow } from './sidecar-window.ts';
 import { observeTls } from './tls-observer.ts';
 
@@ -89,7 +88,6 @@ class Sidecar implements RunningRole {
   #waitsFor: string | undefined = 'starting';
   /** Not ready although it serves: somebody took it out by hand, or it ends. */
   #unready = false;
-  #otherKeyTold = false;
   #stopped = false;
 
   constructor(config: SidecarConfig, parts: SidecarParts) {
@@ -236,14 +234,18 @@ class Sidecar implements RunningRole {
       gate: wrapGate?.(keeper, this.#directory) ?? keeper,
       codec: this.#codec,
       signer: new InternalSigner(secrets),
-      hello: {
-        signer: new HelloSigner(secrets),
-        say: () => this.#hello(own),
-        run: newRun(),
+      hello: sidecarHello({
+        config: this.#config,
+        own,
+        log,
+        state: () => ({
+          application: this.#application.accepts ? 'up' : 'down',
+          store: this.#opened.health.state === 'down' ? 'down' : 'up',
+          draining: this.#assembled?.role.closing === true,
+          counts: keeper.counts,
+        }),
         terminating: () => this.#terminates(),
-        // At most one line for each gateway's question, so the first one is enough.
-        otherKey: () => this.#otherKey(),
-      },
+      }),
       scope: new KeeperScope(sessions),
       perSession: new PerSessionLimit(limits.perSession),
       turns: sessions.serialize ? new SessionTurns({ clock, waitMs: timeouts.turnMs }) : undefined,
@@ -295,25 +297,6 @@ class Sidecar implements RunningRole {
     if (keeper === undefined) return;
     keeper.applicationRefuses = state !== 'accepts';
     if (state === 'refuses' && before !== undefined) void keeper.applicationGone(this.#config.timeouts.drainMs);
-  }
-
-  /** A gateway that is not ours, or ours with a wrong key: told once. */
-  #otherKey(): void {
-    if (this.#otherKeyTold) return;
-    this.#otherKeyTold = true;
-    const ours = this.#config.store.keys.map((key) => keyFingerprint(key));
-    this.#parts.log.warn({ ours }, 'a gateway asked that has another store.key than ours');
-  }
-
-  #hello(own: Owner): Hello {
-    return {
-      name: own.name,
-      uid: own.uid,
-      application: this.#application.accepts ? 'up' : 'down',
-      store: this.#opened.health.state === 'down' ? 'down' : 'up',
-      draining: this.#assembled?.role.closing === true,
-      names: keyFingerprint(this.#config.store.nameKey, this.#config.store.prefix),
-    };
   }
 
   async #find(given: string): Promise<SessionView | undefined> {

@@ -106,6 +106,8 @@ export interface SidecarConfig extends CommonConfig {
     readonly elsewhere: 'forward' | 'adopt';
     /** Requests of one session one at a time. */
     readonly serialize: boolean;
+    /** Gives and takes idle sessions where gateways even out the pods. */
+    readonly rebalance: boolean;
     readonly maxBytes: number;
     /** Permission bits; undefined: as the application's own files. */
     readonly mode: number | undefined;

@@ -234,7 +234,11 @@ const sidecar = {
         .describe(
           'Requests of one session reach the application one at a time (`timeouts.turn`), so that parallel ones lose no changes. Tunnels and event streams keep the others waiting only until their answer begins.',
         ),
-      rebalance: flag().prefault(false).describe('Move idle sessions to new pods. Not in this version.'),
+      rebalance: flag()
+        .prefault(false)
+        .describe(
+          'After a scale-up gateways move idle sessions, at their next request, from pods with more active ones to pods with fewer (docs/decisions/rebalance.md).',
+        ),
       maxBytes: size()
         .prefault('1m')
         .describe(

@@ -58,8 +58,6 @@ function refuseUnbuilt(keys: Keys, report: Report): void {
     }
     if (keys.pods.dns !== undefined) report('pods.dns', `${notInThisVersion}; use pods.static`);
     if (keys.pods.kubernetes !== undefined) report('pods.kubernetes', `${notInThisVersion}; use pods.static`);
-  } else {
-    if (keys.sessions.rebalance) report('sessions.rebalance', notInThisVersion);
   }
 }
 
@@ -166,7 +164,7 @@ function settleSidecar(keys: Keys, report: Report, dev: boolean): SidecarConfig 
   const { listen, session, ...common } = settleCommon(keys, report);
   const { application } = keys;
   const { name, uid } = keys.pod;
-  const { directory } = keys.sessions;
+  const { directory, notes, mode } = keys.sessions;
   if (application === undefined) report('application', 'is needed: the address of the application beside this sidecar');
   if (directory === undefined) report('sessions.directory', "is needed: the application's session directory");
   if (name === undefined) report('pod.name', 'is needed: the stable name of this pod');
@@ -184,7 +182,6 @@ function settleSidecar(keys: Keys, report: Report, dev: boolean): SidecarConfig 
   if (store?.keys === undefined || store.nameKey === undefined) return undefined;
   if (listen === undefined || session === undefined || advertise === undefined) return undefined;
   if (application === undefined || directory === undefined || name === undefined) return undefined;
-  const { replicate, onStoreDown, elsewhere, serialize, maxBytes, mode, notes, skip, ignore } = keys.sessions;
   return {
     role: 'sidecar',
     ...common,
@@ -194,7 +191,7 @@ function settleSidecar(keys: Keys, report: Report, dev: boolean): SidecarConfig 
     pod: { name, uid },
     peer: { listen: keys.peer.listen, advertise },
     application,
-    sessions: { directory, notes, replicate, onStoreDown, elsewhere, serialize, maxBytes, mode, skip, ignore },
+    sessions: { ...keys.sessions, directory, notes, mode },
   };
 }
 

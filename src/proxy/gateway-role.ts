@@ -9,6 +9,7 @@ import { type ChoiceInput, outcomeOf, type Pick, PodChoice, type PickFailure } f
 import type { AffinityOutcome } from '../affinity/outcome.ts';
 import type { PinCookies, PinReading } from '../affinity/pin-cookie.ts';
 import type { PinTable, TableEntry } from '../affinity/pin-table.ts';
+import type { Rebalance } from '../affinity/rebalance.ts';
 import type { SessionCodec, SessionId } from '../affinity/session-codec.ts';
 import { closeReasons } from '../base/close-reasons.ts';
 import type { Clock } from '../base/clock.ts';
@@ -48,6 +49,8 @@ export interface GatewayRoleOptions {
   readonly nameOf: (session: SessionId) => string;
   readonly digestOf: (session: SessionId) => string;
   readonly perSession: PerSessionLimit;
+  /** Undefined before bare applications. */
+  readonly rebalance: Rebalance | undefined;
   readonly boundedLoad: number;
   readonly slowStartMs: number;
   readonly strict: boolean;
@@ -147,6 +150,7 @@ class GatewayPlan implements Plan {
       return { kind: 'pass', hold: 'none', fields: [] };
     }
     this.#served = this.#sourceNamed(served, pick.pod);
+    this.#rebalanced(pick, served.uid === pick.pod.uid);
     return this.#servedBy(this.#served, head, served.outcome);
   }
 
@@ -169,7 +173,7 @@ class GatewayPlan implements Plan {
   }
 
   #first(entry: TableEntry | undefined, owner: TableEntry | undefined): Step {
-    const { watch, strict, signer, boundedLoad, slowStartMs, random, clock } = this.#options;
+    const { watch, strict, signer, rebalance, boundedLoad, slowStartMs, random, clock } = this.#options;
     const input: ChoiceInput = {
       session: this.#session,
       pin: this.#pin,
@@ -179,6 +183,7 @@ class GatewayPlan implements Plan {
       strict,
       sidecars: signer !== undefined,
       storeDown: watch.storeDown,
+      rebalance,
       boundedLoad,
       slowStartMs,
       random,
@@ -203,6 +208,7 @@ class GatewayPlan implements Plan {
       const { pod } = pick;
       leavePod(pod);
       this.#pick = undefined;
+      this.#rebalanced(pick, false);
       if (failure?.unsent?.startsWith('draining') === true) {
         this.#draining ??= pick;
         this.#options.watch.doubted(pod);
@@ -211,6 +217,10 @@ class GatewayPlan implements Plan {
       if (failure?.unsent === undefined || failure.unsent.startsWith('upstream-')) this.#options.watch.refused(pod);
     }
     return this.#take(choice, pickFailure(failure));
+  }
+
+  #rebalanced({ from }: Pick, isMoved: boolean): void {
+    if (from !== undefined) this.#options.rebalance?.settled(from, isMoved, this.#options.clock.monotonicMs());
   }
 
   #take(choice: PodChoice, failure: PickFailure | undefined): Step {

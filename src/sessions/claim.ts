@@ -53,10 +53,7 @@ export class Claim {
   /** Whether this request takes a session from a live owner rather than being forwarded to it. */
   takesFromOthers(ask: AdmitAsk): boolean {
     return (
-      ask.move !== undefined ||
-      ask.hopped ||
-      ask.elsewhereFailed !== undefined ||
-      this.#context.options.elsewhere === 'adopt'
+      isMove(ask) || ask.hopped || ask.elsewhereFailed !== undefined || this.#context.options.elsewhere === 'adopt'
     );
   }
 
@@ -89,11 +86,12 @@ export class Claim {
     const { counters } = this.#context;
     const forward: AdoptEnd = { kind: 'elsewhere', owner: owned.owner, epoch: owned.epoch };
     if (!this.#wants(owned, ask)) {
+      if (ask.move === 'rebalance' && (await this.#isGiven(entry, owned))) return again;
       if (ask.hopped) return { kind: 'refused', reason: 'draining' };
       if (this.#context.takesNothing || (await this.#serves(owned.owner))) return forward;
     }
-    const planned = ask.move !== undefined && ask.move !== 'gone';
-    switch (await this.#ask(owned.owner, { name: entry.name, epoch: owned.epoch, planned })) {
+    const why = isMove(ask) && ask.move !== 'gone' ? 'planned' : 'now';
+    switch (await this.#ask(owned.owner, { name: entry.name, epoch: owned.epoch, why })) {
       case 'released':
         counters.handoffsIn++;
         return again;
@@ -111,9 +109,21 @@ export class Claim {
   #wants(owned: OwnedRecord, ask: AdmitAsk): boolean {
     const failed = ask.elsewhereFailed;
     if (this.#context.takesNothing) return failed?.how === 'dead' && failed.epoch === owned.epoch;
-    if (ask.move !== undefined || ask.hopped || this.#context.options.elsewhere === 'adopt') return true;
+    if (isMove(ask) || ask.hopped || this.#context.options.elsewhere === 'adopt') return true;
     // What failed was another owner: this one has not been tried yet.
     return failed?.epoch === owned.epoch;
+  }
+
+  /**
+   * Pods are evened out: the owner may give it, or not; it is never taken by force for that, and nothing is concluded
+   * about an owner that does not answer.
+   */
+  async #isGiven(entry: SessionEntry, { owner, epoch }: OwnedRecord): Promise<boolean> {
+    const { counters, options } = this.#context;
+    if (this.#context.takesNothing || this.#peer(owner.uid).silentUntilMs > this.#context.nowMs()) return false;
+    const answer = await options.peers.ask(owner, { name: entry.name, epoch, why: 'rebalance' });
+    if (answer === 'released') counters.handoffsIn++;
+    return answer === 'released';
   }
 
   #mayForward(ask: AdmitAsk): boolean {
@@ -178,4 +188,9 @@ export class Claim {
     }
     return peer;
   }
+}
+
+/** Whether the session has to leave its pod. Evening out is no reason to take it from one that wants to keep it. */
+function isMove({ move }: AdmitAsk): boolean {
+  return move !== undefined && move !== 'rebalance';
 }

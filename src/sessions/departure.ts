@@ -90,7 +90,7 @@ export class Departure {
       await forEachBounded(notes.all(), atOnceMax, async ([session, note]) => {
         if (!this.#goesOn(pass)) return;
         const { name, busy } = this.#context.known.open(session);
-        if (!busy) await this.#handOff.asked({ name, epoch: note.epoch, planned: true });
+        if (!busy) await this.#handOff.asked({ name, epoch: note.epoch, why: 'planned' });
       });
     } catch (error) {
       // They stay ours in the store until somebody takes them by force: slower, not wrong.

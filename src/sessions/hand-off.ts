@@ -43,8 +43,11 @@ export class HandOff {
     const deadlineMs = this.#context.nowMs() + Math.max(handoffMs - reserveMs, handoffMs / 2);
     const entry = this.#context.known.openNamed(ask.name);
     if (entry === undefined) return 'not-mine';
+    // Whatever is under way for it here is worth more than even numbers.
+    if (ask.why === 'rebalance' && (entry.busy || this.#context.options.rebalance !== true)) return 'busy';
     try {
-      return await this.#answer(entry, ask, { deadlineMs, planned: ask.planned });
+      if (ask.why === 'rebalance') return await this.#answer(entry, ask, { deadlineMs: 0, planned: true });
+      return await this.#answer(entry, ask, { deadlineMs, planned: ask.why === 'planned' });
     } catch (error) {
       const { log, digestOf } = this.#context.options;
       log.error({ session: digestOf(entry.id), error }, 'a hand-off failed; please report it');

@@ -18,6 +18,7 @@ import type { Notes } from './notes.ts';
 import { type Effect, type OwnershipEvent, step } from './ownership.ts';
 import type { Peers } from './peers.ts';
 import type { SessionDirectory } from './session-directory.ts';
+import { isOwned, SessionCounts } from './session-counts.ts';
 import type { SessionEntry } from './session-entry.ts';
 
 export interface KeeperOptions {
@@ -40,6 +41,8 @@ export interface KeeperOptions {
   readonly replicate: 'sync' | 'async';
   readonly onStoreDown: 'serve' | 'refuse';
   readonly elsewhere: 'forward' | 'adopt';
+  /** Idle sessions are given to other pods when a gateway evens out their numbers; false by default. */
+  readonly rebalance?: boolean;
   /** Sessions in memory; 100,000 by default, some 100 MB with everything. */
   readonly knownMax?: number;
   /** Between two scans of the session files that are ours; 10 s by default. */
@@ -59,6 +62,7 @@ export class KeeperContext {
   readonly options: KeeperOptions;
   readonly known: KnownSessions;
   readonly counters = newKeeperCounters();
+  readonly counts = new SessionCounts();
   readonly renewalMs: number;
   /** Going away: nothing new is taken from those who live (rules 2). */
   draining = false;
@@ -76,6 +80,7 @@ export class KeeperContext {
       max: options.knownMax ?? knownMaxDefault,
       ttlMs: this.#lifeMs(options.lifetimeMs),
       nameOf: options.nameOf,
+      forgotten: (entry) => this.counts.forget(entry),
     });
   }
 
@@ -111,7 +116,9 @@ export class KeeperContext {
   /** Changes the session's state and runs what follows from it. @throws TypeError for an impossible event. */
   apply(entry: SessionEntry, event: OwnershipEvent): void {
     const { state, effects } = step(entry.state, event);
+    const wasOurs = isOwned(entry);
     entry.state = state;
+    this.counts.change(entry, wasOurs);
     if (state.at === 'elsewhere') entry.termEnded ||= termEnds.has(event.on);
     else entry.termEnded = false;
     for (const effect of effects) this.#run(entry, effect);

@@ -189,6 +189,12 @@ export class Keeper implements SessionGate {
     };
   }
 
+  /** This pod's sessions, and those of them that were in use within the last minute. */
+  get counts(): { readonly owned: number; readonly active: number } {
+    const { counts } = this.#context;
+    return { owned: counts.owned, active: counts.active(this.#context.nowMs()) };
+  }
+
   /** Age of the oldest answer that has left and whose session is not stored, in seconds; 0: there is none. */
   get exposedSeconds(): number {
     const sinceMs = Math.min(this.#unsynced.sinceMs ?? Infinity, this.#behind.sinceMs ?? Infinity);
@@ -269,6 +275,7 @@ export class Keeper implements SessionGate {
     told: { readonly arrivedTick: number; readonly outcome: Stay['outcome']; readonly claimed?: true },
   ): Admission {
     if (told.claimed === undefined) entry.inFlight++;
+    this.#context.counts.use(entry, this.#context.nowMs());
     const { state } = entry;
     const stay = new ExchangeStay(this.#stayParts, entry, told);
     const asksEarly = state.at === 'owned' && !entry.changesOften && entry.confirmedTick < told.arrivedTick;

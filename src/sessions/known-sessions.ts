@@ -15,6 +15,8 @@ export interface KnownSessionsOptions {
   readonly max: number;
   readonly ttlMs: number;
   readonly nameOf: (session: SessionId) => StoreName;
+  /** An entry goes from memory; nothing is under way for it. */
+  readonly forgotten: (entry: SessionEntry) => void;
 }
 
 /** Some 150 bytes each. Beyond it a session asked for by name is "not mine", and taken by force. */
@@ -76,7 +78,7 @@ export class KnownSessions {
   #forgotten(id: SessionId, entry: SessionEntry): void {
     if (this.#spared.size > this.#options.max) this.#sweepSpared();
     if (entry.busy) this.#spared.set(id, entry);
-    else if (!entry.noted) this.#byName.delete(entry.name);
+    else this.#forget(entry);
   }
 
   /** Those that nothing is under way for any more go; run when there are many, so that it costs little each time. */
@@ -84,7 +86,12 @@ export class KnownSessions {
     for (const [id, entry] of this.#spared) {
       if (entry.busy) continue;
       this.#spared.delete(id);
-      if (!entry.noted) this.#byName.delete(entry.name);
+      this.#forget(entry);
     }
+  }
+
+  #forget(entry: SessionEntry): void {
+    this.#options.forgotten(entry);
+    if (!entry.noted) this.#byName.delete(entry.name);
   }
 }

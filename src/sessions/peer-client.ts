@@ -60,7 +60,7 @@ export class PeerClient implements Peers {
   }
 
   async ask(owner: Owner, ask: ReleaseAsk): Promise<ReleaseAnswer | 'unreachable'> {
-    const deadline = AbortSignal.timeout(this.#handoffMs);
+    const deadline = AbortSignal.timeout(ask.why === 'rebalance' ? this.#handoffMs / 4 : this.#handoffMs);
     try {
       return await this.#try(owner, ask, deadline);
     } catch (error) {

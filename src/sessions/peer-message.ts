@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Secrets, Signer } from '../base/keyring.ts';
 import type { StoreName } from '../store/contract.ts';
-import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
+import type { ReleaseAnswer, ReleaseAsk, ReleaseWhy } from './peers.ts';
 
 export const releasePath = '/release';
 /** Bears the question in the request and the signature of the answer in the response. */
@@ -21,6 +21,7 @@ export interface SignedAsk extends ReleaseAsk {
 }
 
 const answers: readonly ReleaseAnswer[] = ['released', 'not-mine', 'kept', 'busy'];
+const whys: readonly ReleaseWhy[] = ['now', 'planned', 'rebalance'];
 const nameShape = /^[A-Za-z0-9_-]{16,64}$/;
 const nonceShape = /^[A-Za-z0-9_-]{12}$/;
 const epochShape = /^[1-9][0-9]{0,15}$/;
@@ -36,21 +37,22 @@ export class ReleaseSigner {
   /** The field value that asks the keeper with this uid. */
   ask(targetUid: string, ask: ReleaseAsk): { readonly signed: SignedAsk; readonly value: string } {
     const signed: SignedAsk = { ...ask, nonce: randomBytes(9).toString('base64url') };
-    const { name, epoch, planned, nonce } = signed;
+    const { name, epoch, why, nonce } = signed;
     const signature = this.#signer.sign(askParts(targetUid, signed));
-    return { signed, value: [name, epoch, planned ? 'planned' : 'now', nonce, signature].join(';') };
+    return { signed, value: [name, epoch, why, nonce, signature].join(';') };
   }
 
   /** @returns undefined for a value that was not signed for this keeper. */
   verifyAsk(ownUid: string, value: string): SignedAsk | undefined {
-    const [name, epochText, when, nonce, signature, rest] = value.split(';');
+    const [name, epochText, whyText, nonce, signature, rest] = value.split(';');
     if (name === undefined || epochText === undefined || nonce === undefined || signature === undefined)
       return undefined;
     if (rest !== undefined || !nameShape.test(name) || !nonceShape.test(nonce) || !epochShape.test(epochText))
       return undefined;
-    if (when !== 'planned' && when !== 'now') return undefined;
+    const why = whys.find((known) => known === whyText);
+    if (why === undefined) return undefined;
     const epoch = Number(epochText);
-    const ask: SignedAsk = { name: name as StoreName, epoch, planned: when === 'planned', nonce };
+    const ask: SignedAsk = { name: name as StoreName, epoch, why, nonce };
     return Number.isSafeInteger(epoch) && this.#signer.verify(askParts(ownUid, ask), signature) ? ask : undefined;
   }
 
@@ -71,7 +73,9 @@ export class ReleaseSigner {
 }
 
 function askParts(uid: string, ask: SignedAsk): readonly string[] {
-  return ['ask', uid, ask.name, String(ask.epoch), String(ask.planned), ask.nonce];
+  // Sidecars of the first version sign whether it is planned.
+  const why = ask.why === 'rebalance' ? ask.why : String(ask.why === 'planned');
+  return ['ask', uid, ask.name, String(ask.epoch), why, ask.nonce];
 }
 
 function answerParts(uid: string, ask: SignedAsk, answer: ReleaseAnswer): readonly string[] {

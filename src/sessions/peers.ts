@@ -5,12 +5,18 @@
 
 import type { Owner, StoreName } from '../store/contract.ts';
 
+/**
+ * now: the session is needed here. planned: nothing forces the move now, a busy owner may keep the session for the time
+ * being (protocol rule 22). rebalance: only to even out the pods; an owner keeps a session that is not idle at this
+ * moment, and all of them unless it is configured to give them (`sessions.rebalance`).
+ */
+export type ReleaseWhy = 'now' | 'planned' | 'rebalance';
+
 export interface ReleaseAsk {
   readonly name: StoreName;
   /** The term that the record showed; about any other one the answer is "not mine". */
   readonly epoch: number;
-  /** Nothing forces the move now: a busy owner may keep the session for the time being (protocol rule 22). */
-  readonly planned: boolean;
+  readonly why: ReleaseWhy;
 }
 
 export type ReleaseAnswer =
@@ -26,6 +32,9 @@ export interface Peers {
    * record names, and has its application. Bounded by a quarter of timeouts.handoff. Never rejects.
    */
   serves(owner: Owner): Promise<boolean>;
-  /** Bounded by timeouts.handoff. 'unreachable': refused, silent, or no answer of ours. Never rejects. */
+  /**
+   * Bounded by timeouts.handoff, and by a quarter of it where only pods are evened out; there 'unreachable' says nothing
+   * of the owner. 'unreachable': refused, silent, or no answer of ours. Never rejects.
+   */
   ask(owner: Owner, ask: ReleaseAsk): Promise<ReleaseAnswer | 'unreachable'>;
 }

@@ -37,6 +37,8 @@ export class SessionEntry {
   givenAwayAtMs = -Infinity;
   /** How long the record lives in the store from its last renewal. */
   ttlMs: number;
+  /** The slice of time in which a request used it last (session-counts.ts); -1: in none that counts. */
+  usedInSlice = -1;
   /** There is a note on disk. */
   noted = false;
   /** The last request changed the file; then an early confirm is wasted, the put confirms too. */

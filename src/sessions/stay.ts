@@ -14,7 +14,8 @@ export interface AdmitAsk {
   readonly session: SessionId;
   /**
    * A gateway's signed word that it moves the session: the keeper adopts whatever `elsewhere` says (rules 1).
-   * 'none-left': no other pod would have it, so a draining one takes it too (rules 2).
+   * 'none-left': no other pod would have it, so a draining one takes it too (rules 2). 'rebalance': only if its owner
+   * gives it; else the request is forwarded to the owner.
    */
   readonly move: Move | undefined;
   /** Another sidecar forwarded this request: serve or adopt, never forward again (protocol rule 23). */

@@ -39,6 +39,10 @@ const helloShape = z.object({
   draining: z.boolean(),
   /** Fingerprint of what names sessions in the store: nameKey and prefix. */
   names: z.string().optional(),
+  /** Sessions that are this pod's. */
+  owned: z.int().min(0).optional(),
+  /** Of them, those in use within the last minute; only where the sidecar gives and takes some to even out the pods. */
+  active: z.int().min(0).optional(),
   /** Made anew by each process: what is said to it alone covers this. */
   run: z.string().optional(),
 });

@@ -103,6 +103,11 @@ export class PodWatch {
     return this.#wrongKeys.words;
   }
 
+  /** The last word of a pod's sidecar, if it answered when it was asked last. */
+  saidBy(name: string): Hello | undefined {
+    return this.#hellos.get(name);
+  }
+
   /** What is known of a pod's health beyond its state; undefined: nothing was heard yet. */
   healthOf(name: string): PodHealth | undefined {
     return this.#health.get(name);

@@ -23,10 +23,13 @@ export const hopField = 'x-holdfast-hop';
 export const podField = 'x-holdfast-pod';
 export const ownField = 'x-holdfast-own';
 
-/** Why the session's pod is left; `none-left`: no other pod would have it, so a draining one is to serve it after all. */
-export type Move = MoveWord | 'none-left';
+/**
+ * Why the session's pod is left. `none-left`: no other pod would have it, so a draining one is to serve it after all.
+ * `rebalance`: it has more sessions than others, and may give this one.
+ */
+export type Move = MoveWord | 'none-left' | 'rebalance';
 
-const moves: ReadonlySet<string> = new Set<Move>(['draining', 'unhealthy', 'gone', 'none-left']);
+const moves: ReadonlySet<string> = new Set<Move>(['draining', 'unhealthy', 'gone', 'none-left', 'rebalance']);
 
 /** Signs and verifies what gateways and sidecars tell each other on the data path. One for each process. */
 export class InternalSigner {

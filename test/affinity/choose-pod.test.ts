@@ -51,6 +51,7 @@ function choice(over: Partial<ChoiceInput> = {}): PodChoice {
     strict: false,
     sidecars: true,
     storeDown: false,
+    rebalance: undefined,
     boundedLoad: 1.25,
     slowStartMs: 10_000,
     random: () => 0,

@@ -186,7 +186,6 @@ test('what this version does not have is refused, never ignored', () => {
       gateway.replace('static: [pod-a=10.1.0.4:8080]', 'kubernetes: { namespace: shop, service: app, port: http }'),
       'pods.kubernetes',
     ],
-    [sidecar.replace('sessions: {', 'sessions: { rebalance: true,'), 'sessions.rebalance'],
   ] as const) {
     const [only, ...others] = problems({ yaml });
     assert.ok(only?.startsWith(`${path}: `), `${path}: ${only ?? 'nothing'}`);

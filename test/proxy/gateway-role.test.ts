@@ -180,6 +180,26 @@ test('while a sidecar reports the store down nothing is moved until its pod refu
   assert.equal(moveToldTo(gateway, pod(answer.text), '/moved'), 'draining');
 });
 
+test('a pod with more active sessions than others gives one away: the other is told, signed, and the home serves if it can not', async (t) => {
+  const { gateway, pods } = await cluster(t, { count: 2 });
+  const [home, other] = pods as [ScriptedSidecar, ScriptedSidecar];
+  assert.equal((await gateway.ask('/before', { cookie: pinned(home) })).text, home.name);
+  home.hello = { ...home.hello, active: 20 };
+  other.hello = { ...other.hello, active: 0 };
+  await until('both are heard', () =>
+    ['pod-a', 'pod-b'].every((name) => gateway.watch.saidBy(name)?.active !== undefined),
+  );
+  await until(
+    'a session moves',
+    async () => (await gateway.ask('/moved', { cookie: pinned(home) })).text === other.name,
+  );
+  assert.equal(moveToldTo(gateway, other, '/moved'), 'rebalance');
+  other.answer = () => ({ status: 503, headers: { 'x-holdfast-own': 'unsent; draining' } });
+  const answers = [1, 2, 3, 4].map(() => gateway.ask('/home', { cookie: pinned(home) }));
+  for (const answer of await Promise.all(answers)) assert.deepEqual([answer.status, answer.text], [200, home.name]);
+  assert.deepEqual(gateway.under.lines.at(-1)?.affinity, 'hit');
+});
+
 test('another uid behind the same name is another pod: sessions of the old one move, told as gone', async (t) => {
   const { gateway, pods, pod } = await cluster(t);
   const cookie = pinned(pods[0]!);

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { PinCookies } from '../../src/affinity/pin-cookie.ts';
 import { PinTable } from '../../src/affinity/pin-table.ts';
 import { createSessionCodec } from '../../src/affinity/preset-codec.ts';
+import { Rebalance } from '../../src/affinity/rebalance.ts';
 import type { SessionId } from '../../src/affinity/session-codec.ts';
 import { type Address, formatAddress } from '../../src/base/address.ts';
 import { systemClock } from '../../src/base/clock.ts';
@@ -83,6 +84,7 @@ export class GatewayUnderTest {
       nameOf: (session) => `name-of-${session}`,
       digestOf: (session) => digest.of(session),
       perSession: new PerSessionLimit(setup.perSession ?? 64),
+      rebalance: sidecars ? new Rebalance({ saidBy: (name) => watch.saidBy(name), slowStartMs: 0 }) : undefined,
       boundedLoad: 1.25,
       slowStartMs: 0,
       strict: setup.strict ?? false,

@@ -34,7 +34,15 @@ const silent = createLog({ level: 'silent' });
 export type PodOptions = Partial<
   Pick<
     KeeperOptions,
-    'replicate' | 'onStoreDown' | 'elsewhere' | 'limits' | 'knownMax' | 'scanPauseMs' | 'lifetimeMs' | 'timeouts'
+    | 'replicate'
+    | 'onStoreDown'
+    | 'elsewhere'
+    | 'rebalance'
+    | 'limits'
+    | 'knownMax'
+    | 'scanPauseMs'
+    | 'lifetimeMs'
+    | 'timeouts'
   >
 > & {
   readonly preset?: Preset;
@@ -169,6 +177,7 @@ export class Pod {
       replicate: options.replicate ?? 'sync',
       onStoreDown: options.onStoreDown ?? 'serve',
       elsewhere: options.elsewhere ?? 'forward',
+      rebalance: options.rebalance ?? false,
       ...(options.knownMax === undefined ? {} : { knownMax: options.knownMax }),
       ...(options.scanPauseMs === undefined ? {} : { scanPauseMs: options.scanPauseMs }),
     });

@@ -19,7 +19,7 @@ import { SilentListener } from '../support/silent-listener.ts';
 const log = createLog({ level: 'silent' });
 const secrets: Secrets = [Buffer.from('a store key of some length')];
 const name = 'n'.repeat(32) as StoreName;
-const ask: ReleaseAsk = { name, epoch: 1_795_426_276_818_424, planned: true };
+const ask: ReleaseAsk = { name, epoch: 1_795_426_276_818_424, why: 'planned' };
 
 interface Peer {
   readonly owner: Owner;
