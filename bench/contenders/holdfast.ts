@@ -30,12 +30,12 @@ export const holdfast: Contender = {
   cookieFor() {
     const secrets = [Buffer.from(key)] as const;
     const application = 'holdfast';
-    const signer = new PinSigner({ secrets, application, rememberedMax: 1 });
+    const signer = new PinSigner({ secrets, application });
     const { name } = new PinCookies({ secrets, application, name: undefined, sessionCookie: 'PHPSESSID' });
     const issuedSeconds = Math.floor(Date.now() / 1000);
     return (session, backend) => {
       const [pod] = signer.podDigests(backend, '');
-      const [ofSession] = signer.sessionDigests(session);
+      const ofSession = signer.sessionDigest(session);
       const token = signer.write({ pod, session: ofSession, epoch: 0, issuedSeconds, expiresSeconds: 0 });
       return `PHPSESSID=${session}; ${name}=${token}`;
     };

@@ -14,6 +14,7 @@ import { RecentMap } from '../base/recent-map.ts';
 import { findCookie, someCookie, withoutCookie } from './cookie-line.ts';
 import { ownText } from './own-text.ts';
 import { PinSigner, type PinClaim } from './pin-token.ts';
+import { RecentTexts } from './recent-texts.ts';
 import type { CookieChange, SessionId } from './session-codec.ts';
 import { cookieLife, hasAttribute, withoutLife } from './set-cookie.ts';
 
@@ -54,7 +55,8 @@ export interface PinCookiesOptions {
   readonly name: string | undefined;
   /** The configured `session.cookie` or the preset's default; undefined: found out later. */
   readonly sessionCookie: string | undefined;
-  readonly entriesMax?: number;
+  readonly issuedMax?: number;
+  readonly verifiedMax?: number;
 }
 
 /** More cookies of our name than this are not looked at. */
@@ -62,7 +64,10 @@ const pinsMax = 8;
 const cookiesMax = 400;
 /** A pin outlives its session cookie by this, so that it never ends first. */
 const graceSeconds = 60;
-const entriesMaxDefault = 20_000;
+/** Sessions whose newest pin is remembered. */
+const issuedMaxDefault = 20_000;
+/** Pins of clients that were found to be right, about 400 bytes each. */
+const verifiedMaxDefault = 32_768;
 /** Digests of pods, gone ones too. */
 const podsMax = 10_000;
 
@@ -80,15 +85,22 @@ interface Issued {
   readonly token: string;
 }
 
+/** A text that one of our keys signed. */
+interface VerifiedPin {
+  readonly claim: PinClaim;
+  /** The session whose digest it bears, once that has been seen. */
+  session: SessionId | undefined;
+}
+
 export class PinCookies {
   readonly #signer: PinSigner;
   readonly #base: string;
   readonly #isNameGiven: boolean;
   #name: string;
   #sessionCookie: string | undefined;
-  readonly #sessions: RecentMap<SessionId, readonly [string, ...string[]]>;
   readonly #pods: RecentMap<string, readonly [string, ...string[]]>;
   readonly #issued: RecentMap<SessionId, Issued>;
+  readonly #verified: RecentTexts<VerifiedPin>;
   /** The application's attributes as last seen, for pins that are due when it sets no cookie. */
   #seen: { readonly attributes: string; readonly lifetimeSeconds: number | undefined } | undefined;
   #suffix: { readonly attributes: string; readonly text: string } = { attributes: '', text: '; HttpOnly' };
@@ -99,10 +111,9 @@ export class PinCookies {
     this.#isNameGiven = options.name !== undefined;
     this.#sessionCookie = options.sessionCookie;
     this.#name = this.#isNameGiven ? this.#base : prefixOf(options.sessionCookie) + this.#base;
-    const max = options.entriesMax ?? entriesMaxDefault;
-    this.#sessions = new RecentMap(max);
     this.#pods = new RecentMap(podsMax);
-    this.#issued = new RecentMap(max);
+    this.#issued = new RecentMap(options.issuedMax ?? issuedMaxDefault);
+    this.#verified = new RecentTexts(options.verifiedMax ?? verifiedMaxDefault);
   }
 
   get name(): string {
@@ -181,12 +192,26 @@ export class PinCookies {
   }
 
   #judge(token: string, session: SessionId, nowMs: number): PinReading {
-    const claim = this.#signer.read(token);
-    if (claim === undefined) return invalidPin;
+    const pin = this.#verify(token);
+    if (pin === undefined) return invalidPin;
+    const { claim } = pin;
     const now = nowMs / 1000;
     if (claim.expiresSeconds !== 0 && claim.expiresSeconds <= now) return expiredPin;
-    if (!this.#sessionDigests(session).includes(claim.session)) return { kind: 'hint', pod: claim.pod };
+    if (pin.session !== session) {
+      if (!this.#signer.isOfSession(claim, session)) return { kind: 'hint', pod: claim.pod };
+      pin.session = session;
+    }
     return { kind: 'valid', pod: claim.pod, epoch: claim.epoch, stale: isPastHalf(claim, now) };
+  }
+
+  #verify(token: string): VerifiedPin | undefined {
+    const known = this.#verified.get(token);
+    if (known !== undefined) return known;
+    const claim = this.#signer.read(token);
+    if (claim === undefined) return undefined;
+    const pin: VerifiedPin = { claim, session: undefined };
+    this.#verified.set(token, pin);
+    return pin;
   }
 
   #best(cookie: string, session: SessionId, known: { nowMs: number; first: PinReading }): PinReading {
@@ -223,7 +248,7 @@ export class PinCookies {
       issued.lifetimeSeconds !== lifetimeSeconds
     ) {
       const [podDigest] = this.podDigests(pod.name, pod.uid);
-      const [sessionDigest] = this.#sessionDigests(session);
+      const sessionDigest = this.#signer.sessionDigest(session);
       const issuedSeconds = minute * 60;
       // The minute that is rounded away is given back, so that the grace is never less than it says.
       const expiresSeconds = lifetimeSeconds === undefined ? 0 : issuedSeconds + 60 + lifetimeSeconds + graceSeconds;
@@ -239,15 +264,6 @@ export class PinCookies {
       this.#issued.set(session, issued);
     }
     return `${this.#name}=${issued.token}${this.#suffixOf(like.attributes)}`;
-  }
-
-  #sessionDigests(session: SessionId): readonly [string, ...string[]] {
-    let digests = this.#sessions.get(session);
-    if (digests === undefined) {
-      digests = this.#signer.sessionDigests(session);
-      this.#sessions.set(session, digests);
-    }
-    return digests;
   }
 
   /** `;attributes` with HttpOnly. Answers of one second have the same attributes, so the last one is kept. */

@@ -10,8 +10,6 @@
  */
 
 import { Signer, type Secrets } from '../base/keyring.ts';
-import { ownText } from './own-text.ts';
-import { RecentTexts } from './recent-texts.ts';
 
 export interface PinClaim {
   /** Digest of the pod's name and uid. */
@@ -27,20 +25,17 @@ export interface PinClaim {
 }
 
 const version = '1';
+/** Short enough that V8 copies what is cut out: no digest keeps the head alive that it came in. */
 const digestLength = 12;
 const timesLength = 24;
 const claimLength = 1 + 2 * digestLength + timesLength;
 const tokenLength = claimLength + 32;
-
-/** Verified texts and digests remembered, about 400 bytes each. */
-const rememberedMaxDefault = 32_768;
 
 export interface PinSignerOptions {
   /** The first signs, all verify. */
   readonly secrets: Secrets;
   /** Two applications with one key can't use each other's pins. */
   readonly application: string;
-  readonly rememberedMax?: number;
 }
 
 export class PinSigner {
@@ -48,23 +43,29 @@ export class PinSigner {
   readonly #signer: Signer;
   /** One for each key: a digest made with any of them is recognised. */
   readonly #digesters: readonly Signer[];
-  readonly #verified: RecentTexts<PinClaim>;
 
   constructor(options: PinSignerOptions) {
     this.#application = options.application;
     this.#signer = new Signer(options.secrets, 'pin');
     this.#digesters = options.secrets.map((secret) => new Signer([secret], 'pin'));
-    this.#verified = new RecentTexts(options.rememberedMax ?? rememberedMaxDefault);
   }
 
   /** A pod's digests, one for each key; the first is the one that new pins bear. */
   podDigests(name: string, uid: string): readonly [string, ...string[]] {
-    return this.#digests(['pod', this.#application, name, uid]);
+    const parts = ['pod', this.#application, name, uid];
+    const [first, ...others] = this.#digesters.map((signer) => digestBy(signer, parts));
+    return [first!, ...others];
   }
 
-  /** A session's digests, one for each key; the first is the one that new pins bear. */
-  sessionDigests(session: string): readonly [string, ...string[]] {
-    return this.#digests(['session', this.#application, session]);
+  /** A session's digest as new pins bear it. */
+  sessionDigest(session: string): string {
+    return digestBy(this.#digesters[0]!, this.#sessionParts(session));
+  }
+
+  /** Whether the claim is this session's, by the digest that any of the keys makes of it. */
+  isOfSession(claim: PinClaim, session: string): boolean {
+    const parts = this.#sessionParts(session);
+    return this.#digesters.some((signer) => digestBy(signer, parts) === claim.session);
   }
 
   write(claim: PinClaim): string {
@@ -81,24 +82,23 @@ export class PinSigner {
   /** What a text claims, if one of the keys signed it. Expiry is not looked at. */
   read(token: string): PinClaim | undefined {
     if (token.length !== tokenLength || !token.startsWith(version)) return undefined;
-    const known = this.#verified.get(token);
-    if (known !== undefined) return known;
     const text = token.slice(0, claimLength);
     if (!this.#signer.verify(['token', this.#application, text], token.slice(claimLength))) return undefined;
     const times = Buffer.from(text.slice(-timesLength), 'base64url');
-    const claim: PinClaim = {
-      pod: ownText(text.slice(1, 1 + digestLength)),
-      session: ownText(text.slice(1 + digestLength, 1 + 2 * digestLength)),
+    return {
+      pod: text.slice(1, 1 + digestLength),
+      session: text.slice(1 + digestLength, 1 + 2 * digestLength),
       epoch: times.readUInt8(0) * 2 ** 48 + times.readUIntBE(1, 6),
       issuedSeconds: times.readUIntBE(7, 5),
       expiresSeconds: times.readUIntBE(12, 6),
     };
-    this.#verified.set(token, claim);
-    return claim;
   }
 
-  #digests(parts: readonly string[]): readonly [string, ...string[]] {
-    const [first, ...others] = this.#digesters.map((signer) => ownText(signer.sign(parts).slice(0, digestLength)));
-    return [first!, ...others];
+  #sessionParts(session: string): readonly string[] {
+    return ['session', this.#application, session];
   }
+}
+
+function digestBy(signer: Signer, parts: readonly string[]): string {
+  return signer.sign(parts).slice(0, digestLength);
 }

@@ -100,7 +100,7 @@ class PresetCodec implements SessionCodec {
   ): CookieChange {
     const { ended, lifetimeSeconds } = lifeAt(this.#lifetimeOf(attributes), nowMs);
     if (value === '' || value === '""' || ended) return { kind: 'ended', attributes };
-    const session = this.#decode(value, name, known);
+    const session = this.#decodeNew(value, name, known);
     if (session !== undefined) return { kind: 'set', session, attributes, lifetimeSeconds };
     this.#unreadable(name);
     return noChange;
@@ -126,10 +126,15 @@ class PresetCodec implements SessionCodec {
     return this.#cookieName;
   }
 
-  /** @param known a session that the value may well name: then it is this text, not another one like it. */
-  #decode(value: string, name: string, known?: SessionId): SessionId | undefined {
-    const remembered = this.#decoded.get(value);
-    if (remembered !== undefined) return remembered;
+  #decode(value: string, name: string): SessionId | undefined {
+    return this.#decoded.get(value) ?? this.#decodeNew(value, name, undefined);
+  }
+
+  /**
+   * A value that was hardly ever seen before, as those of answers.
+   * @param known a session that the value may well name: then it is this text, not another one like it.
+   */
+  #decodeNew(value: string, name: string, known: SessionId | undefined): SessionId | undefined {
     const id = this.#decoder.decode(value, name)?.id;
     if (id === undefined) return undefined;
     const own = id === known ? known : (ownText(id) as SessionId);

@@ -25,6 +25,8 @@ export class HmacSha256 {
   readonly #inner: Buffer;
   /** The key with opad, then the inner digest of the call. */
   readonly #outer: Buffer;
+  /** The beginnings of `#inner` that were hashed, by length: a view costs as much as a part of the hashing. */
+  readonly #beginnings = new Map<number, Buffer>();
   /** Of the call of isRight: the two that are compared. */
   readonly #right = Buffer.alloc(hexLength);
   readonly #given = Buffer.alloc(hexLength);
@@ -48,8 +50,8 @@ export class HmacSha256 {
 
   /** Whether `hex` is this text's, in small digits; compared in constant time. */
   isRight(text: string, hex: string): boolean {
-    if (hex.length !== hexLength) return false;
-    this.#given.write(hex, 'latin1');
+    // A character beyond ASCII becomes several bytes, none of which is a digit.
+    if (hex.length !== hexLength || this.#given.write(hex, 'utf8') !== hexLength) return false;
     this.#right.write(this.hex(text), 'latin1');
     return timingSafeEqual(this.#given, this.#right);
   }
@@ -68,7 +70,16 @@ export class HmacSha256 {
     if (text.length > this.#textLengthMax) return createHmac('sha256', this.#key).update(text, 'utf8').digest(encoding);
     const end = blockLength + this.#inner.write(text, blockLength, 'utf8');
     // A digest as text, one byte a character, is made without a Buffer of its own.
-    this.#outer.write(hash('sha256', this.#inner.subarray(0, end), 'binary'), blockLength, 'binary');
+    this.#outer.write(hash('sha256', this.#beginning(end), 'binary'), blockLength, 'binary');
     return hash('sha256', this.#outer, encoding);
+  }
+
+  #beginning(end: number): Buffer {
+    let beginning = this.#beginnings.get(end);
+    if (beginning === undefined) {
+      beginning = this.#inner.subarray(0, end);
+      this.#beginnings.set(end, beginning);
+    }
+    return beginning;
   }
 }

@@ -46,6 +46,9 @@ export function keyFingerprint(secret: Buffer, scope = ''): string {
 /** HMAC-SHA256 with keys in rotation, over parts whose lengths are covered too. */
 export class Signer {
   readonly #keys: readonly HmacSha256[];
+  /** Of the call of verify: the two that are compared. */
+  readonly #given = Buffer.alloc(signatureLength);
+  readonly #right = Buffer.alloc(signatureLength);
 
   constructor(secrets: Secrets, purpose: KeyPurpose) {
     this.#keys = secrets.map((secret) => new HmacSha256(deriveKey(secret, purpose), { textLengthMax: usualTextMax }));
@@ -58,9 +61,12 @@ export class Signer {
 
   /** Whether one of the keys made this signature. Constant time for each key. */
   verify(parts: readonly string[], signature: string): boolean {
-    const given = Buffer.from(signature, 'utf8');
-    if (given.length !== signatureLength) return false;
-    return this.#keys.some((key) => timingSafeEqual(Buffer.from(signatureOf(key, parts), 'latin1'), given));
+    // A character beyond ASCII becomes several bytes, none of which is a signature's.
+    if (signature.length !== signatureLength || this.#given.write(signature, 'utf8') !== signatureLength) return false;
+    return this.#keys.some((key) => {
+      this.#right.write(signatureOf(key, parts), 'latin1');
+      return timingSafeEqual(this.#right, this.#given);
+    });
   }
 }
 

@@ -59,12 +59,12 @@ export function isTokenText(text: string): boolean {
   return text !== '';
 }
 
+/** Any character that `valueByte` has not. A pattern, since it looks at long values several times as fast as a loop. */
+const noValueCharacter = /[^\t\x20-\x7e\x80-\xff]/;
+
 /** Whether the text may stand in a field value as it is: latin1 without control bytes, no white space at its ends. */
 export function isFieldValue(text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code > 255 || valueByte[code] === 0) return false;
-  }
+  if (noValueCharacter.test(text)) return false;
   return text === '' || !(isBlank(text.charCodeAt(0)) || isBlank(text.charCodeAt(text.length - 1)));
 }
 

@@ -107,13 +107,15 @@ class GatewayPlan implements Plan {
   }
 
   get report(): Plan['report'] {
-    const session = this.#session;
     return {
       affinity: this.#outcome ?? this.#pick?.outcome ?? 'none',
       pod: this.#served?.name ?? this.#pick?.pod.name,
       tried: this.#tried,
-      session: session === undefined ? undefined : this.#options.digestOf(session),
     };
+  }
+
+  get sessionDigest(): string | undefined {
+    return this.#session === undefined ? undefined : this.#options.digestOf(this.#session);
   }
 
   next(failure: AttemptFailure | undefined): Step | Promise<Step> {

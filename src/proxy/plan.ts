@@ -121,12 +121,12 @@ export interface Plan {
   withdraw?(): void;
   /** Called exactly once for each plan, last of all. */
   finish(end: ExchangeEnd): void;
-  /** For the access line; read at finish. */
+  /** For the access line and the metrics; read at finish. */
   readonly report: {
     readonly affinity: AffinityOutcome;
     readonly pod: string | undefined;
     readonly tried: readonly string[];
-    /** Keyed digest of the session, never the id. */
-    readonly session: string | undefined;
   };
+  /** Keyed digest of the session, never the id, for the access line. Computed where it is asked for. */
+  readonly sessionDigest: string | undefined;
 }

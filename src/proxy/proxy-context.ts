@@ -90,25 +90,51 @@ export interface ExchangeFacts {
   readonly heldInVain: boolean;
 }
 
+/** The session's digest costs as much as the rest of the line, so it is computed only for who reads it. */
+class ExchangeEnd implements ExchangeLine {
+  readonly method: string;
+  readonly target: string;
+  readonly status: number;
+  readonly affinity: AffinityOutcome;
+  readonly pod: string | undefined;
+  readonly tried: readonly string[];
+  readonly ms: number;
+  readonly bytes: number;
+  readonly reason: CloseReason | undefined;
+  readonly client: string;
+  readonly requestId: string | undefined;
+  readonly replayed: boolean;
+  readonly heldInVain: boolean;
+  readonly #plan: Plan | undefined;
+
+  constructor(plan: Plan | undefined, facts: ExchangeFacts) {
+    const { affinity, pod, tried } = plan?.report ?? unplanned;
+    this.#plan = plan;
+    this.method = facts.head.method;
+    this.target = facts.head.target;
+    this.status = facts.status;
+    this.affinity = affinity;
+    this.pod = pod;
+    this.tried = tried;
+    this.ms = facts.ms;
+    this.bytes = facts.bytes;
+    this.reason = facts.reason;
+    this.client = facts.client;
+    this.requestId = facts.requestId;
+    this.replayed = facts.replayed;
+    this.heldInVain = facts.heldInVain;
+  }
+
+  get session(): string | undefined {
+    return this.#plan?.sessionDigest;
+  }
+}
+
+const unplanned: Plan['report'] = { affinity: 'none', pod: undefined, tried: [] };
+
 /** @param plan undefined where the role could not even make one */
 export function lineOf(plan: Plan | undefined, facts: ExchangeFacts): ExchangeLine {
-  const report = plan?.report;
-  return {
-    method: facts.head.method,
-    target: facts.head.target,
-    status: facts.status,
-    affinity: report?.affinity ?? 'none',
-    pod: report?.pod,
-    tried: report?.tried ?? [],
-    ms: facts.ms,
-    bytes: facts.bytes,
-    reason: facts.reason,
-    session: report?.session,
-    client: facts.client,
-    requestId: facts.requestId,
-    replayed: facts.replayed,
-    heldInVain: facts.heldInVain,
-  };
+  return new ExchangeEnd(plan, facts);
 }
 
 /** Of what was refused before it was a request. */

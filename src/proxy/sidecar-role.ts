@@ -94,8 +94,11 @@ class SidecarPlan implements Plan {
       affinity: this.#affinity(),
       pod: this.#owner?.owner.name ?? this.#options.own.name,
       tried: this.#tried,
-      session: this.#session === undefined ? undefined : this.#options.digestOf(this.#session),
     };
+  }
+
+  get sessionDigest(): string | undefined {
+    return this.#session === undefined ? undefined : this.#options.digestOf(this.#session);
   }
 
   next(failure: AttemptFailure | undefined): Step | Promise<Step> {

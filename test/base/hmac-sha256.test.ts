@@ -73,3 +73,18 @@ test('a signature is 24 bytes of the HMAC over all parts with their lengths, how
     }
   }
 });
+
+test('no other spelling of a right signature is right, also after the right one was seen', () => {
+  const signer = new Signer([Buffer.alloc(32, 7)], 'pin');
+  const signature = signer.sign(['a', 'b']);
+  const hmac = new HmacSha256(Buffer.alloc(32, 7), { textLengthMax });
+  const hex = hmac.hex('text');
+  assert.ok(signer.verify(['a', 'b'], signature));
+  assert.ok(hmac.isRight('text', hex));
+  // Cut off behind the last whole character, or to its low byte, these would be the right ones.
+  for (const character of ['é', '\u{10000}', String.fromCharCode(signature.charCodeAt(31) + 0x100)]) {
+    assert.equal(signer.verify(['a', 'b'], signature.slice(0, -1) + character), false);
+    assert.equal(signer.verify(['a', 'b'], signature.slice(0, -character.length) + character), false);
+  }
+  assert.equal(hmac.isRight('text', hex.slice(0, -1) + String.fromCharCode(hex.charCodeAt(63) + 0x100)), false);
+});

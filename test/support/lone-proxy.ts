@@ -20,7 +20,8 @@ const candidate = {
 const plan: Plan = {
   cookie: undefined,
   forwarded: 'replace',
-  report: { affinity: 'none', pod: 'pod', tried: [], session: undefined },
+  report: { affinity: 'none', pod: 'pod', tried: [] },
+  sessionDigest: undefined,
   next: (failure) =>
     failure === undefined ? { kind: 'forward', candidate } : { kind: 'refuse', reason: failure.reason },
   answered: () => ({ kind: 'pass', hold: hold === 'end' ? 'end' : 'none', fields: [] }),

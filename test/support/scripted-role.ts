@@ -63,7 +63,8 @@ export class ScriptedRole implements Role {
     return {
       cookie: undefined,
       forwarded: 'keep',
-      report: { affinity: 'none', pod: undefined, tried, session: undefined },
+      report: { affinity: 'none', pod: undefined, tried },
+      sessionDigest: undefined,
       next: (failure) => {
         if (failure !== undefined) this.failures.push(failure);
         if (options.next !== undefined) return options.next(failure, request);

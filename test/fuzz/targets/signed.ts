@@ -36,7 +36,7 @@ const question = 'wSxaKqEh9IcQ1lyq;b1j5aV636kNjckRDV8mUgKswWJ2cabgc';
 const pin = new PinSigner({ secrets, application: 'shop' });
 const pinToken = pin.write({
   pod: pin.podDigests('pod-a', 'uid-a')[0],
-  session: pin.sessionDigests(session)[0],
+  session: pin.sessionDigest(session),
   epoch: 1_795_436_400_123_456,
   issuedSeconds: 1_795_436_400,
   expiresSeconds: 0,
@@ -106,7 +106,14 @@ export const pins: Target = {
   words: [...words, pinToken, 'hf=', '; ', '"', `hf=${pinToken}; `],
   run(input) {
     const text = input.toString('latin1');
-    const cookies = new PinCookies({ secrets, application: 'shop', name: 'hf', sessionCookie: 'sid', entriesMax: 8 });
+    const cookies = new PinCookies({
+      secrets,
+      application: 'shop',
+      name: 'hf',
+      sessionCookie: 'sid',
+      issuedMax: 8,
+      verifiedMax: 8,
+    });
     const reading = cookies.read(text, session, nowMs);
     const known = reading.kind === 'valid' || reading.kind === 'hint';
     if (known) assert(text.includes(pinToken), 'a pin that nobody signed');
