@@ -21,6 +21,12 @@ interface ImportFlags {
   readonly owner?: number;
 }
 
+interface InjectFlags {
+  readonly file: string;
+  readonly image?: string;
+  readonly default?: readonly string[];
+}
+
 interface DevFlags {
   readonly replicas: number;
   readonly port: number;
@@ -105,6 +111,17 @@ configured(program.command('import'))
   });
 
 program
+  .command('inject')
+  .description('add sidecars to the pods of a YAML file that ask for one (docs/injector.md)')
+  .requiredOption('-f, --file <file>', 'what would be applied; - reads it from standard input')
+  .option('--image <image>', "the sidecars' image")
+  .option('--default <name=value>', 'an annotation that holds where a pod says nothing', collect)
+  .action(async (flags: InjectFlags) => {
+    const { inject } = await import('./commands/inject.ts');
+    exitCode = await inject({ file: flags.file, image: flags.image, defaults: flags.default ?? [] });
+  });
+
+program
   .command('version')
   .description('print the version')
   .action(async () => {
@@ -122,11 +139,11 @@ process.exit(exitCode);
 function configured(command: Command): Command {
   return command
     .option('-c, --config <file>', 'the configuration, YAML or JSON (or HOLDFAST_CONFIG)')
-    .option(
-      '--set <path=value>',
-      'one key, such as log.level=debug; as often as needed',
-      (value, before: readonly string[] | undefined) => [...(before ?? []), value],
-    );
+    .option('--set <path=value>', 'one key, such as log.level=debug; as often as needed', collect);
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }
 
 function asOptions(flags: CommonFlags): ConfigOptions {

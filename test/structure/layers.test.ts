@@ -26,7 +26,6 @@ const layers = [
 /** Packages that only some folders may import; every other package is a problem of its own. */
 const importers: Readonly<Record<string, readonly string[]>> = {
   '@kubernetes/client-node': ['kubernetes', 'injector'],
-  '@peculiar/x509': ['injector'],
   commander: ['cli.ts'],
   ioredis: ['store'],
   koffi: ['sessions'],
@@ -34,9 +33,9 @@ const importers: Readonly<Record<string, readonly string[]>> = {
   'pino-pretty': ['commands'],
   'prom-client': ['base'],
   undici: ['commands', 'sessions', 'upstream'],
-  yaml: ['config'],
-  // upstream/: what a peer answered is read by a schema too.
-  zod: ['config', 'upstream'],
+  yaml: ['config', 'injector'],
+  // What peers answered and what the API server and files hold is read by schemas too.
+  zod: ['config', 'injector', 'upstream'],
 };
 
 /** The two folders that only think: no sockets, files, processes, timers. */

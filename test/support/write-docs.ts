@@ -4,8 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { errorsPage } from '../../src/base/errors-page.ts';
 import { configurationPage } from '../../src/config/reference.ts';
+import { injectorPage } from '../../src/injector/reference.ts';
 
-const pages = { 'configuration.md': configurationPage(), 'errors.md': errorsPage() };
+const pages = {
+  'configuration.md': configurationPage(),
+  'errors.md': errorsPage(),
+  'injector.md': injectorPage(),
+};
 for (const [name, content] of Object.entries(pages)) {
   writeFileSync(fileURLToPath(new URL(`../../docs/${name}`, import.meta.url)), content);
 }

@@ -1,0 +1,91 @@
+/**
+ * docs/injector.md: how pods get their sidecar, with the tables of annotations and of skip reasons.
+ *
+ * Must not know anything that the tables do not say.
+ */
+
+import { annotationPrefix, annotations, isAnnotation } from './annotations.ts';
+import { skipReasons } from './skip-reasons.ts';
+
+const introduction = `# The injector
+
+This page is written from \`src/injector/annotations.ts\` and \`src/injector/skip-reasons.ts\`; \`make docs\` writes it again.
+
+A pod that says \`holdfast.dev/inject: "true"\` gets a sidecar, without a change of its image:
+
+\`\`\`yaml
+metadata:
+  annotations:
+    holdfast.dev/inject: "true"
+    holdfast.dev/preset: laravel
+    holdfast.dev/prefix: shop          # the gateway's store.prefix
+spec:
+  securityContext: { runAsUser: 10001 }
+  containers:
+    - name: php
+      ports: [{ name: http, containerPort: 9000 }]
+      env: [{ name: APP_KEY, valueFrom: { secretKeyRef: { name: shop, key: app-key } } }]
+\`\`\`
+
+Annotations stand at the **pod** (in a Deployment: \`spec.template.metadata\`). The namespace needs a Secret \`holdfast\` with
+\`store-url\` and \`store-key\`. Kubernetes 1.30 or newer.
+
+## Two ways
+
+- \`holdfast inject -f app.yaml --image IMAGE | kubectl apply -f -\` changes files, needs no cluster, and shows what it
+  does. Deployments, StatefulSets, DaemonSets, ReplicaSets, bare Pods and Lists; everything else passes through as it is,
+  with its comments. A Service in the same file that leads to the port by its number is changed to the name. Keep the
+  original file: a second run changes nothing, so it takes up neither a new image nor a changed annotation. Exit code 0:
+  all who asked have a sidecar; 1: one was skipped for a reason below (all is written nevertheless), or the file or the
+  arguments are unusable; 2: reading failed.
+- \`holdfast injector\`, which does the same to each pod that is created, is not in this version.
+
+\`--default name=value\`, as often as needed, sets an annotation for all pods that do not have it: \`--default store=sessions\`.
+`;
+
+const changes = `## What changes in the pod
+
+| | |
+|---|---|
+| init container \`holdfast\` | A native sidecar, behind the application's init containers: they may prepare the session directory. It starts before the application and ends after it, under the application's user, with Pod Security \`restricted\`. |
+| the application's port | Loses its **name** to the sidecar, so that Services by name lead there. Its number, probes and environment stay; probes and hooks that used the name use the number. A \`hostPort\` goes with the name. |
+| the session directory | Shared by the volume that the application has there: the part of it that holds the sessions. Else by a new emptyDir. |
+| \`preStop\` | The application's containers sleep 5 s before they are told to stop, if they have no hook of their own. |
+| \`terminationGracePeriodSeconds\` | Raised to the longest sleep + \`timeouts.drain\` + 5 s. |
+| label \`holdfast.dev/sidecar: injected\` | For NetworkPolicies and monitors. |
+| \`safe-to-evict-local-volumes\` | So that the cluster autoscaler may remove a node: what is in these volumes is in the store. |
+
+Not moved are other ports that lead to the application, whoever knows the pod's address, and clients that ask for its number
+themselves (headless Services): let a NetworkPolicy admit only the ports of the sidecar.
+`;
+
+/** The whole page. */
+export function injectorPage(): string {
+  return [introduction, annotationTable(), changes, reasonTable()].join('\n');
+}
+
+function annotationTable(): string {
+  const rows = Object.entries(annotations).map(([name, { kind, words }]) => {
+    const standard = isAnnotation(name) ? annotations[name].standard : undefined;
+    return `| \`${name}\` | ${kind} | ${standard === undefined ? '' : `\`${standard}\``} | ${words} |`;
+  });
+  return [
+    '## Annotations',
+    '',
+    `Each begins with \`${annotationPrefix}\`; all values are text, so numbers and true need quotes in YAML.`,
+    '',
+    '| annotation | value | default | |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+    'Keys from Secrets are files in the sidecar, so that a rotation reaches it; what the application has as a variable the',
+    'sidecar has as the same variable. Presets that sign or encrypt need `keys` where the application gets its key by',
+    '`envFrom` or from a file in its image.',
+    '',
+  ].join('\n');
+}
+
+function reasonTable(): string {
+  const rows = Object.entries(skipReasons).map(([reason, words]) => `| \`${reason}\` | ${words} |`);
+  return ['## Why a pod is skipped', '', '| reason | |', '|---|---|', ...rows, ''].join('\n');
+}
