@@ -11,8 +11,8 @@ import { faultKind, faultNames } from './faults.ts';
 import type { FaultName } from './faults.ts';
 import type { Round } from './schedule.ts';
 
-const users = 8;
-const thinkMs = 100;
+const users = 6;
+const thinkMs = 200;
 const pauseMs = 100;
 /** Long enough that every user meets it. */
 const shortMs = 500;

@@ -32,7 +32,13 @@ function oneGatedPod(t: TestContext, over: Parameters<typeof deploy>[1]['gateway
 /** Users who count at the gateway until they are stopped, or the test has ended. */
 function users(t: TestContext, gateway: DeployedGateway, count: number): SessionChecker {
   const { traits } = applications['plain-php'];
-  const checker = new SessionChecker({ origins: [gateway.origin], users: count, application: traits, seed: 5 });
+  const checker = new SessionChecker({
+    origins: [gateway.origin],
+    users: count,
+    application: traits,
+    seed: 5,
+    thinkMs: 50,
+  });
   t.after(() => checker.stop());
   checker.start();
   return checker;

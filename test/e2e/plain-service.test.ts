@@ -28,7 +28,8 @@ async function running(t: TestContext, options: DeploymentOptions, seed: number)
   // A user goes from one to the next with each request, so that no two in a row meet the same sidecar.
   const services = await Promise.all(ports.map((_port, turn) => PlainService.open(t, ports, turn)));
   const origins = services.map(({ origin }) => origin);
-  const checker = new SessionChecker({ origins, users: 6, application: deployment.application.traits, seed });
+  const application = deployment.application.traits;
+  const checker = new SessionChecker({ origins, users: 6, application, seed, thinkMs: 100 });
   t.after(() => checker.stop().catch(() => undefined));
   checker.start();
   const more = (answers: number): Promise<unknown> => {
