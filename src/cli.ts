@@ -94,9 +94,16 @@ configured(program.command('where'))
 configured(program.command('drain'))
   .description('let the sessions of the running process go, and wait until they are stored (for a preStop)')
   .option('--unready', 'by hand: not ready from now on, instead of when the application ends')
-  .action(async (flags: CommonFlags & { unready?: boolean }) => {
+  .option('--socket <path>', "the process's admin socket; no configuration is read then, which is quicker")
+  .action(async (flags: CommonFlags & { unready?: boolean; socket?: string }) => {
+    const { unready = false, socket } = flags;
+    if (socket !== undefined) {
+      const { drainAt } = await import('./commands/drain-socket.ts');
+      exitCode = await drainAt(socket, { unready });
+      return;
+    }
     const { drain } = await import('./commands/drain.ts');
-    exitCode = await drain({ ...asOptions(flags), unready: flags.unready ?? false });
+    exitCode = await drain({ ...asOptions(flags), unready });
   });
 
 configured(program.command('import'))

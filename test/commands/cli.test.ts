@@ -4,11 +4,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { createAdmin } from '../../src/admin/admin-server.ts';
 import type { SessionView, Window } from '../../src/admin/window.ts';
@@ -251,6 +253,30 @@ test('drain asks the running process and waits for it', async (context) => {
   assert.deepEqual([code, out, asked], [0, 'drained\n', ['drain']]);
   const nobody = await holdfast(['drain', '--config', file('nobody.yaml', gateway('127.0.0.1:1'))]);
   assert.equal(nobody.code, 2);
+});
+
+test('drain --socket asks there, and reads no configuration', async (context) => {
+  const asked: string[] = [];
+  const socket = join(folder, 'drained.sock');
+  const server = createHttpServer((request, answer) => {
+    void text(request).then((body) => {
+      asked.push(`${request.method ?? ''} ${request.url ?? ''} ${request.headers['content-type'] ?? ''} ${body}`);
+      answer.writeHead(asked.length === 1 ? 200 : 503).end('{}');
+    });
+  });
+  context.after(() => server.close());
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  const { code, out } = await holdfast(['drain', '--socket', socket, '--config', '/nowhere']);
+  assert.deepEqual([code, out], [0, 'drained\n']);
+  const refused = await holdfast(['drain', '--socket', socket, '--unready']);
+  assert.deepEqual([refused.code, refused.err], [2, 'holdfast drain: 503: {}\n']);
+  assert.deepEqual(asked, [
+    'POST /drain application/json {"unready":false}',
+    'POST /drain application/json {"unready":true}',
+  ]);
+  const nobody = await holdfast(['drain', '--socket', '/nowhere/admin.sock']);
+  assert.equal(nobody.code, 2);
+  assert.match(nobody.err, /no process answered at \/nowhere\/admin\.sock/);
 });
 
 test('where says of what is no session id that it is none, without asking anybody', async () => {

@@ -66,19 +66,23 @@ export class Namespace {
     this.#handle = handle;
   }
 
-  /** A failed test shows the pods, the events and the end of each container's log. */
   static async create(t: TestContext, handle: ClusterHandle): Promise<Namespace> {
     const unique = `${process.pid.toString(36)}${Date.now().toString(36).slice(-5)}`;
     const namespace = new Namespace(`${process.env['HOLDFAST_KUBE_PREFIX'] ?? 'holdfast'}-${unique}`, handle);
-    t.after(async () => {
-      if (!t.passed) t.diagnostic(await namespace.lastWords());
-      await namespace.#delete();
-    });
+    t.after(() => namespace.#delete());
+    namespace.tellsOfFailure(t);
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     await namespace.apply([
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace.name, namespace: '', labels } },
     ]);
     return namespace;
+  }
+
+  /** A failed test shows the pods, the events and the end of each container's log. A subtest says for itself that it may fail. */
+  tellsOfFailure(t: TestContext): void {
+    t.after(async () => {
+      if (!t.passed) t.diagnostic(await this.lastWords());
+    });
   }
 
   /** Objects without a namespace get this one. */

@@ -48,10 +48,39 @@ export class Stack {
   /** Applies all of it and waits until it serves. */
   static async deploy(namespace: Namespace, options: StackOptions = {}): Promise<Stack> {
     const stack = new Stack(namespace, options);
-    const objects = [...secrets(), ...redis(namespace.images.neighbours), ...(await manifests(namespace, options))];
+    const objects = [
+      ...secrets(),
+      ...redis(namespace.images.neighbours),
+      ...(options.gateways === 0 ? [plainService()] : []),
+      ...(await manifests(namespace, options)),
+    ];
     await namespace.apply(objects.map((object) => options.change?.(object) ?? object));
     await stack.settled();
     return stack;
+  }
+
+  /** Changes the number of the application's replicas; those that are to go are gone when this resolves. */
+  async scaleTo(replicas: number): Promise<void> {
+    await this.#namespace.kubectl(['scale', this.application, `--replicas=${replicas}`]);
+    await this.settled();
+    await this.#namespace.until(`${replicas} pods are there`, async () => {
+      const names = await this.#namespace.kubectl(['get', 'pods', '-l', selector, '-o', 'name']);
+      return names.trim().split('\n').length === replicas;
+    });
+  }
+
+  /** A new revision in which the application's container runs something else. */
+  async changeCommand(command: readonly string[]): Promise<void> {
+    const template = { spec: { containers: [{ name: 'application', command }] } };
+    await this.#namespace.kubectl(['patch', this.application, '--patch', JSON.stringify({ spec: { template } })]);
+  }
+
+  /** Back to the revision before; a StatefulSet does not replace a pod that never got ready by itself. */
+  async undo(): Promise<void> {
+    await this.#namespace.kubectl(['rollout', 'undo', this.application]);
+    if (this.application.startsWith('statefulset'))
+      await this.#namespace.kubectl(['delete', 'pod', ...(await this.#unready())]);
+    await this.settled();
   }
 
   /** Every rollout is complete. */
@@ -59,6 +88,20 @@ export class Stack {
     const workloads = ['deployment/redis', this.application, ...(this.#gateways > 0 ? [this.gateway] : [])];
     await Promise.all(workloads.map((workload) => this.#namespace.rolledOut(workload)));
   }
+
+  async #unready(): Promise<readonly string[]> {
+    const { items } = await this.#namespace.get<{ readonly items: readonly PodStatus[] }>('pods', '-l', selector);
+    const isReady = ({ status }: PodStatus) =>
+      status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+    return items.filter((pod) => !isReady(pod)).map(({ metadata }) => metadata.name);
+  }
+}
+
+const selector = 'app.kubernetes.io/name=application';
+
+interface PodStatus {
+  readonly metadata: { readonly name: string };
+  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] };
 }
 
 function secrets(): readonly KubernetesObject[] {
@@ -73,6 +116,16 @@ function secrets(): readonly KubernetesObject[] {
 
 function secret(name: string, stringData: Readonly<Record<string, string>>): KubernetesObject {
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData };
+}
+
+/** What clients ask where there is no gateway: any ready pod. */
+function plainService(): KubernetesObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'application' },
+    spec: { selector: { 'app.kubernetes.io/name': 'application' }, ports: [{ port: 80, targetPort: 'http' }] },
+  };
 }
 
 /** Keeps what it has in memory: tests take pods away from it, not itself. */

@@ -19,4 +19,5 @@ Route::get('/regenerate', [SessionController::class, 'regenerate']);
 Route::get('/slow', [SessionController::class, 'slow']);
 Route::get('/big', [SessionController::class, 'big']);
 Route::get('/stream', [SessionController::class, 'stream']);
+Route::get('/memory', [SessionController::class, 'memory']);
 Route::get('/who', [SessionController::class, 'who']);

@@ -92,6 +92,15 @@ class SessionController extends Controller
         }, 200, $headers);
     }
 
+    /** Takes ?mb= megabytes of memory, whatever PHP's own limit is: a leak that the container's limit has to end. */
+    public function memory(Request $request): Response
+    {
+        ini_set('memory_limit', '-1');
+        $ballast = str_repeat('x', 1024 * 1024 * min(16384, max(0, (int) $request->query('mb', '1'))));
+
+        return $this->text((string) strlen($ballast));
+    }
+
     /** Which process answers. */
     public function who(Request $request): Response
     {
