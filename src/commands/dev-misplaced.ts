@@ -33,6 +33,7 @@ export function watchForMisplaced(options: MisplacedOptions): SessionGate {
       return admission instanceof Promise ? admission.then(watched) : watched(admission);
     },
     visit: () => new WatchedStay(gate.visit(), finder),
+    otherPod: (tried) => gate.otherPod(tried),
   };
 }
 

@@ -105,7 +105,7 @@ class Sidecar implements RunningRole {
       lifetimeMs: session.lifetimeMs,
       clock,
     });
-    this.#hold = new DirectoryHold(this.#directory.privatePath);
+    this.#hold = new DirectoryHold(this.#directory.privatePath, clock);
     this.#notes = new Notes({ directory: sessions.notes ?? this.#directory.privatePath });
     const own = parts.store === undefined ? openConfiguredStore(config, parts) : undefined;
     this.#opened = parts.store ?? own!;
@@ -153,7 +153,7 @@ class Sidecar implements RunningRole {
     const { keeper, proxy, peers, own } = assembled;
     this.#assembled = assembled;
     this.#waitsFor = 'waiting for the store';
-    await Promise.all([keeper.start(), this.#application.start(), this.#keys?.atStart()]);
+    await Promise.all([keeper.start(this.#hold.unheldSinceMs), this.#application.start(), this.#keys?.atStart()]);
     keeper.applicationRefuses = !this.#application.accepts;
     if (this.#isStopped()) return;
     keeper.watch();

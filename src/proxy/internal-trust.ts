@@ -42,8 +42,9 @@ export function readTrusted(
 ): Trusted {
   const token = internalField(head.fields, fromField);
   if (token === undefined) return stranger;
-  const hopText = session === undefined ? undefined : internalField(head.fields, hopField);
-  const hop = session === undefined || hopText === undefined ? undefined : signer.verifyHop(hopText, nameOf(session));
+  const hopText = internalField(head.fields, hopField);
+  const named = session === undefined ? '' : nameOf(session);
+  const hop = hopText === undefined ? undefined : signer.verifyHop(hopText, named);
   // Whoever it was meant for: its address may be ours by now.
   if (hop?.from === own.uid) return looping;
   if (client.verifiedToken !== token) {
@@ -51,10 +52,10 @@ export function readTrusted(
     client.verifiedToken = token;
   }
   const move = session === undefined ? undefined : internalField(head.fields, moveField);
-  if (session === undefined || (move === undefined && hop === undefined)) return ownCaller;
+  if (move === undefined && hop === undefined) return ownCaller;
   return {
     own: true,
-    move: move === undefined ? undefined : signer.verifyMove(own.uid, move, nameOf(session)),
+    move: move === undefined ? undefined : signer.verifyMove(own.uid, move, named),
     hopped: hop?.to === own.uid,
     looped: false,
   };

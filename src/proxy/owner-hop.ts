@@ -29,7 +29,7 @@ export interface HopOptions {
 /**
  * The owner's sidecar serves or adopts, and never forwards again: that is what the mark in its fields says.
  *
- * @param name the session's, in the store.
+ * @param name the session's, in the store; '' for a request without one.
  * @returns undefined where the owner's address is none.
  */
 export function hopTo(owner: Owner, name: string, { own, signer, timeouts }: HopOptions): Candidate | undefined {

@@ -61,6 +61,9 @@ export class SidecarRole implements Role {
   }
 }
 
+/** Other pods that are tried, one after the other, for a request whose own application is gone. */
+const helpersMax = 2;
+
 class SidecarPlan implements Plan {
   readonly cookie = undefined;
   readonly forwarded: Plan['forwarded'];
@@ -74,7 +77,9 @@ class SidecarPlan implements Plan {
   #counted = false;
   #turn: SessionTurn | undefined;
   #stay: Stay | undefined;
-  #owner: { readonly owner: Owner; readonly epoch: number } | undefined;
+  /** Where the request is instead of here; without epoch: a pod that serves it because our application is gone. */
+  #owner: { readonly owner: Owner; readonly epoch: number | undefined } | undefined;
+  readonly #helpers = new Set<string>();
   #change: CookieChange = { kind: 'none' };
   #settled = false;
   #outcome: AffinityOutcome | undefined;
@@ -103,12 +108,32 @@ class SidecarPlan implements Plan {
 
   next(failure: AttemptFailure | undefined): Step | Promise<Step> {
     if (failure === undefined) return this.#first();
-    const elsewhere = this.#owner;
-    if (elsewhere === undefined || this.#session === undefined) return { kind: 'refuse', reason: failure.reason };
+    const epoch = this.#owner?.epoch;
+    if (epoch === undefined || this.#session === undefined) return this.#withoutApplication(failure);
     const how = ownerAfter(failure);
     if (how === 'alive') return { kind: 'refuse', reason: failure.reason };
     this.#owner = undefined;
-    return this.#inTurn(this.#session, { epoch: elsewhere.epoch, how });
+    return this.#inTurn(this.#session, { epoch, how });
+  }
+
+  /**
+   * Our application takes no connection. A gateway, or the sidecar that forwarded this, sends it elsewhere by itself; for
+   * a client that came by a plain Service nobody else does it, so another pod gets it, with a hop mark: it takes the
+   * session, if there is one. What is ignored is no client's: a probe wants to know of this application.
+   */
+  #withoutApplication({ reason, unsent }: AttemptFailure): Step | Promise<Step> {
+    const refuse: Step = { kind: 'refuse', reason };
+    const isGone = reason === 'upstream-refused' || unsent !== undefined;
+    if (!isGone || this.#trusted.own || this.#ignored || this.#helpers.size >= helpersMax) return refuse;
+    this.#owner = undefined;
+    // The other pod asks for the session: nothing of this request may keep it here.
+    this.#stay?.abandon('not-sent');
+    this.#stay = undefined;
+    return this.#options.gate.otherPod(this.#helpers).then((owner) => {
+      if (owner === undefined) return refuse;
+      this.#helpers.add(owner.uid);
+      return this.#elsewhere(owner, undefined, this.#session);
+    });
   }
 
   answered(head: ResponseHead): Answered {
@@ -226,8 +251,8 @@ class SidecarPlan implements Plan {
     };
   }
 
-  #elsewhere(owner: Owner, epoch: number, session: SessionId): Step {
-    const candidate = hopTo(owner, this.#options.nameOf(session), this.#options);
+  #elsewhere(owner: Owner, epoch: number | undefined, session: SessionId | undefined): Step {
+    const candidate = hopTo(owner, session === undefined ? '' : this.#options.nameOf(session), this.#options);
     if (candidate === undefined) return { kind: 'refuse', reason: 'adopt-failed' };
     this.#owner = { owner, epoch };
     this.#tried.push(owner.name);

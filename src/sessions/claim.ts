@@ -25,6 +25,9 @@ interface OwnedRecord {
 
 /** What is remembered of another keeper. Monotonic times in milliseconds. */
 interface PeerMemory {
+  /** How it is reached, by the newest record of it. */
+  owner: Owner;
+  metAtMs: number;
   silentUntilMs: number;
   heardUntilMs: number;
   /** Requests may be forwarded to it without another look. */
@@ -39,6 +42,8 @@ const rememberedMs = 5000;
 /** How long it counts that an owner served: a request that is sent to a frozen one can't be taken back. */
 const servesMs = 1000;
 const peersMax = 1000;
+/** Others that are asked whether they serve before a request that can't be served here is given up. */
+const otherPodsMax = 3;
 
 const again: AdoptEnd = { kind: 'again' };
 
@@ -70,6 +75,7 @@ export class Claim {
     try {
       const record = await store.ownerOf(entry.name);
       if (record?.owner?.uid === me.uid || (record === undefined && note !== undefined)) return undefined;
+      if (record?.owner !== undefined) this.#peer(record.owner);
       if (record?.owner !== undefined && !this.takesFromOthers(ask)) {
         return { kind: 'elsewhere', owner: record.owner, epoch: record.epoch };
       }
@@ -120,7 +126,7 @@ export class Claim {
    */
   async #isGiven(entry: SessionEntry, { owner, epoch }: OwnedRecord): Promise<boolean> {
     const { counters, options } = this.#context;
-    if (this.#context.takesNothing || this.#peer(owner.uid).silentUntilMs > this.#context.nowMs()) return false;
+    if (this.#context.takesNothing || this.#peer(owner).silentUntilMs > this.#context.nowMs()) return false;
     const answer = await options.peers.ask(owner, { name: entry.name, epoch, why: 'rebalance' });
     if (answer === 'released') counters.handoffsIn++;
     return answer === 'released';
@@ -128,6 +134,15 @@ export class Claim {
 
   #mayForward(ask: AdmitAsk): boolean {
     return !ask.hopped && ask.elsewhereFailed === undefined;
+  }
+
+  /** Another pod that serves, the one last met first: those are known whose sessions came by here. */
+  async otherPod(tried: ReadonlySet<string>): Promise<Owner | undefined> {
+    const { me } = this.#context.options;
+    const others = this.#peers.values().filter(({ owner: { uid } }) => uid !== me.uid && !tried.has(uid));
+    others.sort((one, other) => other.metAtMs - one.metAtMs);
+    for (const { owner } of others.slice(0, otherPodsMax)) if (await this.#serves(owner)) return owner;
+    return undefined;
   }
 
   /** Rule 16: names the term that was seen; if the record has changed, all starts again. */
@@ -148,7 +163,7 @@ export class Claim {
 
   /** Whether an owner is there to forward to: one look at a time decides for all its sessions. */
   async #serves(owner: Owner): Promise<boolean> {
-    const peer = this.#peer(owner.uid);
+    const peer = this.#peer(owner);
     if (peer.servesUntilMs > this.#context.nowMs()) return true;
     if (peer.silentUntilMs > this.#context.nowMs()) return false;
     peer.looking ??= this.#context.options.peers.serves(owner).then((serves) => {
@@ -162,7 +177,7 @@ export class Claim {
   /** Rules 6: where nothing is known of a peer, one ask finds out for all whether it is there. */
   async #ask(owner: Owner, ask: ReleaseAsk): Promise<ReleaseAnswer | 'unreachable'> {
     const { peers, clock, timeouts } = this.#context.options;
-    const peer = this.#peer(owner.uid);
+    const peer = this.#peer(owner);
     if (peer.silentUntilMs > this.#context.nowMs()) return 'unreachable';
     const first = peer.heardUntilMs <= this.#context.nowMs() ? peer.asking : undefined;
     if (first !== undefined) {
@@ -180,13 +195,15 @@ export class Claim {
     return answer;
   }
 
-  #peer(uid: string): PeerMemory {
-    let peer = this.#peers.get(uid);
+  #peer(owner: Owner): PeerMemory {
+    const metAtMs = this.#context.nowMs();
+    let peer = this.#peers.get(owner.uid);
     if (peer === undefined) {
-      peer = { silentUntilMs: 0, heardUntilMs: 0, servesUntilMs: 0, asking: undefined, looking: undefined };
-      this.#peers.set(uid, peer);
+      const nothing = { silentUntilMs: 0, heardUntilMs: 0, servesUntilMs: 0, asking: undefined, looking: undefined };
+      peer = { owner, metAtMs, ...nothing };
+      this.#peers.set(owner.uid, peer);
     }
-    return peer;
+    return Object.assign(peer, { owner, metAtMs });
   }
 }
 

@@ -8,7 +8,7 @@ import { accessSync, closeSync, constants, linkSync, openSync, statSync } from '
 
 import { HoldfastError } from '../base/errors.ts';
 import { tryLock } from './file-lock.ts';
-import { errorCode, type PrivateDirectory, removeFile } from './private-directory.ts';
+import { errorCode, type PrivateDirectory, removeFile, troubleWith } from './private-directory.ts';
 
 /**
  * Makes the private directory and tries locks and links in it.
@@ -23,7 +23,7 @@ export function checkDirectory(path: string, workshop: PrivateDirectory): void {
     checkLinksAndLocks(path, workshop);
   } catch (error) {
     if (error instanceof HoldfastError) throw error;
-    throw new HoldfastError('directory-unusable', `${path}: ${errorCode(error)}.`, { cause: error });
+    throw new HoldfastError('directory-unusable', `${path}: ${troubleWith(path, error)}.`, { cause: error });
   }
 }
 

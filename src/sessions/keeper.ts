@@ -22,6 +22,7 @@ import { KeeperContext, type KeeperOptions } from './keeper-context.ts';
 import type { KeeperCounters } from './keeper-counters.ts';
 import { epochOf } from './ownership.ts';
 import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
+import type { Owner } from '../store/contract.ts';
 import type { SessionEntry } from './session-entry.ts';
 import { Settle } from './settle.ts';
 import type { Admission, AdmitAsk, SessionGate, Stay } from './stay.ts';
@@ -47,6 +48,8 @@ export interface SessionDescription {
 const roundsMax = 8;
 /** How long a session that another keeper asked for is left to it. */
 const givenAwayMs = 50;
+/** A keeper says every second that it is there, and may be killed with a write before its eyes. */
+const unwatchedMarginMs = 3000;
 
 export class Keeper implements SessionGate {
   readonly #context: KeeperContext;
@@ -85,22 +88,27 @@ export class Keeper implements SessionGate {
 
   /**
    * Learns which sessions are here from the notes, and waits until the store has answered or its start deadline has
-   * passed. Files are not read: each session's note is compared when it is asked for.
+   * passed. Files are not read: each session's note is compared when it is asked for. Those that were written while no
+   * keeper watched are stored without being asked for.
+   * @param unwatchedSinceMs wall clock, to a second; by default nothing was written unseen
    * @throws HoldfastError 'directory-unusable'
    */
-  async start(): Promise<void> {
-    const { notes, health, nameOf, log } = this.#context.options;
+  async start(unwatchedSinceMs = Infinity): Promise<void> {
+    const { notes, health, directory, nameOf, log } = this.#context.options;
     let count = 0;
+    let unseen = 0;
     for (const [session, note] of notes.all()) {
       count++;
       this.#context.known.remember(nameOf(session), session);
-      if (note.buried === true) this.#unsynced.add(session);
+      const isUnseen = Number(directory.stat(session)?.mtimeMs ?? 0) > unwatchedSinceMs - unwatchedMarginMs;
+      if (isUnseen) unseen++;
+      if (note.buried === true || isUnseen) this.#unsynced.add(session);
     }
     this.#stopListening = health.onChange((state) => {
       if (state === 'up') void this.#unsynced.flush();
     });
     const state = await health.started();
-    log.info({ notes: count, store: state }, 'the keeper has started');
+    log.info({ notes: count, unseen, store: state }, 'the keeper has started');
     if (state === 'up') void this.#unsynced.flush();
   }
 
@@ -125,6 +133,10 @@ export class Keeper implements SessionGate {
 
   visit(): Stay {
     return new ExchangeStay(this.#stayParts, undefined, { outcome: 'none', arrivedTick: this.#context.tick() });
+  }
+
+  otherPod(tried: ReadonlySet<string>): Promise<Owner | undefined> {
+    return this.#claim.otherPod(tried);
   }
 
   /** Another keeper asks for a session (peer-server.ts). Bounded by `timeouts.handoff`; never rejects. */

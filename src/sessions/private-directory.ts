@@ -17,10 +17,11 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { HoldfastError } from '../base/errors.ts';
 
@@ -58,7 +59,7 @@ export class PrivateDirectory {
       }
     } catch (error) {
       if (error instanceof HoldfastError) throw error;
-      throw new HoldfastError('directory-unusable', `${this.path}: ${errorCode(error)}`, { cause: error });
+      throw new HoldfastError('directory-unusable', `${this.path}: ${troubleWith(this.path, error)}`, { cause: error });
     }
   }
 
@@ -158,4 +159,21 @@ export function writeWhole(fd: number, bytes: Buffer): void {
 /** `ENOENT`, `EACCES` ...: all that may be told of a file error, since its message bears the session's file name. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown error';
+}
+
+/** What a file system said about a directory, for whoever has to mend the pod: which volume, which user. Never throws. */
+export function troubleWith(path: string, error: unknown): string {
+  const code = errorCode(error);
+  if (code === 'EROFS') return `${code}, its volume is mounted read-only here`;
+  if (code !== 'EACCES' && code !== 'EPERM') return code;
+  const owner = ownerOf(path) ?? ownerOf(dirname(path)) ?? 'nobody knows whom';
+  return `${code}, it belongs to uid ${owner} and this is uid ${process.geteuid?.() ?? '?'}: run the sidecar as the application's user`;
+}
+
+function ownerOf(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.uid;
+  } catch {
+    return undefined;
+  }
 }

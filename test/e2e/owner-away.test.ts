@@ -128,6 +128,28 @@ test('a tunnel and an event stream go to the owner through another sidecar, as t
   await until('the first event, of a stream that does not end', () => stream.heard.includes('data: first'));
 });
 
+test('a pod whose application is gone sends its clients to another pod that it knows, and their sessions with them', async (t) => {
+  const { owner, other, user } = await two(t);
+  const [mine, stranger] = [await user(), new Browser(at(owner), { timeoutMs: 20_000 })];
+  t.after(() => stranger.close());
+  await owner.applicationProcess.kill('SIGKILL');
+  assert.equal((await stranger.get('/inc')).status, 502, 'it has met no other pod yet');
+  await owner.startApplication();
+  await until('it is ready again', () => owner.sidecar.isReady());
+  const theirs = new Browser(at(other), { timeoutMs: 20_000 });
+  t.after(() => theirs.close());
+  assert.equal(await theirs.number('/inc'), 1);
+  assert.equal(await next(theirs, owner), 2, 'forwarded: they know each other now');
+  await owner.applicationProcess.kill('SIGKILL');
+  assert.equal(await next(mine, owner), 2, 'asked for before anybody noticed');
+  await until('it is not ready', async () => !(await owner.sidecar.isReady()));
+  assert.equal(await next(mine, owner), 3);
+  assert.equal(await stranger.number('/inc'), 1, 'who has no session begins one');
+  assert.equal((await mine.post('/upload', Buffer.alloc(1000, 'u'))).status, 200);
+  const probe = await fetch(at(owner), { headers: { 'user-agent': 'kube-probe/1.36' } });
+  assert.equal(probe.status, 502, 'a probe wants to know of this application');
+});
+
 /** Another application of a pod: it makes a session, echoes what comes after an upgrade, and streams without an end. */
 async function talkative(t: TestContext, pod: DeployedPod): Promise<string> {
   const id = 'a'.repeat(26);

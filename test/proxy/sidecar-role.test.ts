@@ -498,3 +498,41 @@ test('outcomes: new for a session that is made here, none without one', async (t
   await sidecar.ask('/expired', { cookie });
   assert.equal((await sidecar.under.line(3)).affinity, 'expired');
 });
+
+// An application that is gone, and nobody in front.
+
+test('a client that came by a plain Service is sent to another pod, with its session or without one, marked as a hop', async (t) => {
+  const [sidecar, other] = [await SidecarUnderTest.start(t), await SidecarUnderTest.start(t, { uid: 'uid-b' })];
+  sidecar.gate.others = [other.owner];
+  sidecar.application.kill();
+  assert.equal((await sidecar.ask('/with', { cookie })).text, 'from the application');
+  assert.deepEqual([other.gate.asks[0]?.hopped, other.gate.asks[0]?.fromGateway], [true, true]);
+  assert.deepEqual(sidecar.gate.last.told, ['abandon not-sent'], 'nothing of it is in flight here');
+  assert.equal((await sidecar.ask('/without')).text, 'from the application');
+  assert.equal(other.application.requests.at(-1)?.target, '/without');
+});
+
+test('one that has no application either sends nothing on: the next one is tried, and after two it is a 502', async (t) => {
+  const pods = [];
+  for (const uid of ['uid-a', 'uid-b', 'uid-c', 'uid-d']) pods.push(await SidecarUnderTest.start(t, { uid }));
+  const [sidecar, second, third, fourth] = pods as [SidecarUnderTest, ...SidecarUnderTest[]];
+  for (const pod of pods) pod.gate.others = pods.map(({ owner }) => owner).filter(({ uid }) => uid !== pod.own.uid);
+  for (const pod of [sidecar, second!]) pod.application.kill();
+  for (const headers of [{ cookie }, {}]) assert.equal((await sidecar.ask('/', headers)).text, 'from the application');
+  third!.application.kill();
+  for (const headers of [{ cookie }, {}]) {
+    const answer = await sidecar.ask('/', headers);
+    assert.deepEqual([answer.status, answer.headers['x-holdfast-own']], [502, 'unsent; upstream-refused']);
+  }
+  assert.equal(fourth!.application.requests.length, 0);
+});
+
+test('who has somebody in front, and who is a probe, is answered here; and where no other pod is known it is a 502', async (t) => {
+  const [sidecar, other] = [await SidecarUnderTest.start(t), await SidecarUnderTest.start(t, { uid: 'uid-b' })];
+  sidecar.application.kill();
+  assert.equal((await sidecar.ask('/', { cookie })).status, 502);
+  sidecar.gate.others = [other.owner];
+  assert.equal((await sidecar.askAsGateway('/', { cookie })).status, 502);
+  assert.equal((await sidecar.ask('/', { 'user-agent': 'kube-probe/1.36' })).status, 502);
+  assert.equal(other.application.requests.length, 0);
+});

@@ -85,6 +85,13 @@ export class ScriptedGate implements SessionGate {
     return stay;
   }
 
+  /** Whom a request without an application is sent to. */
+  others: Owner[] = [];
+
+  otherPod(tried: ReadonlySet<string>): Promise<Owner | undefined> {
+    return Promise.resolve(this.others.find(({ uid }) => !tried.has(uid)));
+  }
+
   here(id: SessionId, over: Partial<Pick<ScriptedStay, 'epoch' | 'outcome'>> = {}): Admission {
     return { kind: 'here', stay: Object.assign(this.#stay(id), over) };
   }

@@ -155,7 +155,7 @@ export class Pod {
   }
 
   /** Starts a keeper on the directory: the first one, or one after kill(). */
-  async start(): Promise<void> {
+  async start(unwatchedSinceMs?: number): Promise<void> {
     this.directory.check();
     this.notes.check();
     this.health = new WatchedStore(this.line, this.#clock);
@@ -181,7 +181,7 @@ export class Pod {
       ...(options.knownMax === undefined ? {} : { knownMax: options.knownMax }),
       ...(options.scanPauseMs === undefined ? {} : { scanPauseMs: options.scanPauseMs }),
     });
-    await this.keeper.start();
+    await this.keeper.start(unwatchedSinceMs);
   }
 
   /** kill -9: the keeper is gone without a word; what it still has on its line comes to nothing. */
@@ -206,11 +206,11 @@ export class Pod {
   }
 
   /** A new keeper on the same directory. */
-  async restart(): Promise<void> {
+  async restart(unwatchedSinceMs?: number): Promise<void> {
     this.kill();
     this.line = new FaultyStore(this.#pods.store);
     this.reachable = true;
-    await this.start();
+    await this.start(unwatchedSinceMs);
   }
 
   /** The same, while the store can't be reached; it goes on waiting for the store, and serves meanwhile. */

@@ -65,3 +65,23 @@ test('an emptied file that can not be written back beside a request that goes on
   stream.abandon('client-left');
   assert.equal(await p.count(session), 2);
 });
+
+test('what the application wrote while no keeper ran is stored without being asked for; what is older is left alone', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const [written, idle, ended] = [freshSession(), freshSession(), freshSession()];
+  for (const session of [written, idle, ended]) await p.create(session);
+  p.touch(idle, Date.now() / 1000 - 60);
+  p.kill();
+  p.write(written, '7');
+  assert.equal(await q.count(ended, { move: 'gone' }), 2);
+  p.write(ended, '9');
+  await p.restart(Date.now() - 10_000);
+  await until('it is stored', () => p.keeper.sizes.unsynced === 0);
+  assert.equal(await pods.ownerOf(written), 'p');
+  assert.equal(p.keeper.counts.owned, 1, 'the idle one was not asked for');
+  assert.ok(!p.hasFile(ended), 'what another pod has gone on from is not the newest');
+  p.kill();
+  assert.equal(await q.count(written, { move: 'gone' }), 8);
+  assert.equal(await q.count(ended), 3);
+});

@@ -20,7 +20,10 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { systemClock } from '../../src/base/clock.ts';
+import { DirectoryHold } from '../../src/sessions/directory-hold.ts';
 import type { FileStamp, FileState } from '../../src/sessions/file-state.ts';
+import { troubleWith } from '../../src/sessions/private-directory.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { until } from '../support/until.ts';
 import {
@@ -366,6 +369,20 @@ test('check says what is wrong with a directory, and cleans up what a killed kee
   check(good);
   assert.deepEqual(readdirSync(join(good, '.holdfast')), ['.mark', 'tmp-1.note']);
   assert.deepEqual(readdirSync(good), ['.holdfast']);
+});
+
+test('a volume that is read-only, or whose files are another user’s, is said in those words', (t) => {
+  const path = tinyFileSystem(t);
+  execFileSync('mount', ['-o', 'remount,ro', path]);
+  const readOnly = { kind: 'directory-unusable', message: /EROFS, its volume is mounted read-only here/ };
+  assert.throws(() => sessionDirectory(path, { preset: 'php' }).check(), readOnly);
+  const hold = new DirectoryHold(join(path, '.holdfast'), systemClock);
+  assert.throws(() => hold.tryTake(), readOnly);
+  const denied = Object.assign(new Error('denied'), { code: 'EACCES' });
+  assert.match(
+    troubleWith(join(path, '.holdfast'), denied),
+    /^EACCES, it belongs to uid 0 and this is uid \d+: run the/,
+  );
 });
 
 test('a full disk: nothing half-written at a session name, an error, and all well when there is room again', (t) => {

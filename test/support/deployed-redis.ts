@@ -37,6 +37,11 @@ export class DeployedRedis {
     await this.#process.ready('answers', async () => (await replyTo(this.port, 'PING')) === '+PONG');
   }
 
+  /** How many keys it has. */
+  async size(): Promise<number> {
+    return Number((await replyTo(this.port, 'DBSIZE')).slice(1));
+  }
+
   /** Copies what it keeps, as a backup does. Only where it keeps something, and nothing is being written. */
   async backUp(): Promise<void> {
     await cp(this.#data, `${this.#data}.backup`, { recursive: true });
