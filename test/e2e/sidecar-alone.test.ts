@@ -31,7 +31,7 @@ test('kill -9 of the sidecar again and again: its sessions go on, and what the a
   await until('it is stored', async () => (await metric(pod, 'sessions_owned')) === 1 && (await deployment.isStored()));
   await pod.kill();
   browser.origin = `http://127.0.0.1:${other.dataPort}`;
-  assert.equal(await browser.number('/inc'), ++number);
+  assert.equal(await browser.number('/inc'), number + 1);
 });
 
 test('what probes of the application make, through the sidecar or beside it, fills neither the store nor the memory', async (t) => {
