@@ -20,13 +20,26 @@ export interface Clock {
   after(delayMs: number, action: () => void): Timer;
 }
 
+class SystemTimer implements Timer {
+  readonly #timeout: NodeJS.Timeout;
+
+  constructor(delayMs: number, action: () => void) {
+    this.#timeout = setTimeout(action, delayMs).unref();
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout);
+  }
+
+  refresh(): void {
+    this.#timeout.refresh();
+  }
+}
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  after(delayMs, action) {
-    const timeout = setTimeout(action, delayMs).unref();
-    return { cancel: () => clearTimeout(timeout), refresh: () => void timeout.refresh() };
-  },
+  after: (delayMs, action) => new SystemTimer(delayMs, action),
 };
 
 /** Resolves after `delayMs` of the given clock. */

@@ -24,7 +24,7 @@ import { freePorts } from './dev-ports.ts';
 import { DevReplica } from './dev-replica.ts';
 import { DevWatcher } from './dev-watcher.ts';
 import { createGateway } from './gateway.ts';
-import { type ConfiguredStore, openConfiguredStore } from './process-parts.ts';
+import { type ConfiguredStore, openConfiguredStore } from './configured-store.ts';
 import type { RunningRole } from './running-role.ts';
 import { createSidecar } from './sidecar.ts';
 

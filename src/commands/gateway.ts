@@ -23,22 +23,19 @@ import { HelloSigner } from '../upstream/hello.ts';
 import { PodWatch } from '../upstream/pod-watch.ts';
 import { UpstreamPool } from '../upstream/pool.ts';
 import { InternalSigner } from '../upstream/signed-fields.ts';
+import type { ConfiguredStore } from './configured-store.ts';
 import { observeExchanges } from './exchange-observer.ts';
 import { countGateway, gatewayWindow } from './gateway-window.ts';
-import {
-  type ConfiguredStore,
-  openCodec,
-  openConfiguredStore,
-  openDigest,
-  type ProcessParts,
-} from './process-parts.ts';
+import { openCodec, openDigest, type ProcessParts } from './process-parts.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
 import { observeTls } from './tls-observer.ts';
 
 export interface GatewayParts extends ProcessParts {
-  /** A store that is open already and shared (`dev`); else the configured one is opened, and closed in the end. */
+  /** A store that is open already and shared (`dev`). */
   readonly store?: OpenedStore;
+  /** The configured store: closed in the end. */
+  readonly own?: ConfiguredStore | undefined;
   /** This process is a worker: the descriptor of the bound socket of each of `listen`. */
   readonly descriptors?: readonly number[];
 }
@@ -50,6 +47,11 @@ const startDeadlineMs = 5000;
 /** How long the store's word about our keys is waited for before that; it comes later else, and is told. */
 const keysDeadlineMs = 1000;
 
+/** The same as createGateway, with the store that is configured. @throws HoldfastError 'bad-configuration'. */
+export async function openGateway(config: GatewayConfig, parts: GatewayParts): Promise<RunningRole> {
+  return createGateway(config, { ...parts, own: await openSharedStore(config, parts) });
+}
+
 /** Puts the gateway together; start() opens it. @throws HoldfastError 'bad-configuration'. */
 export function createGateway(config: GatewayConfig, parts: GatewayParts): RunningRole {
   const { log, metrics, clock } = parts;
@@ -60,7 +62,7 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   const digestOf = openDigest(config);
   const pins = openPins(config);
   const table = new PinTable({ entriesMax: tableEntriesMax });
-  const own = parts.store === undefined ? openSharedStore(config, parts) : undefined;
+  const { own } = parts;
   const opened = parts.store ?? own;
 
   // The pods: who is there, and in what state. Bare applications are asked and told nothing signed.
@@ -163,9 +165,10 @@ function openPins(config: GatewayConfig): PinCookies | undefined {
 }
 
 /** Undefined where there is none to share: before bare applications, with nothing but this process's memory. */
-function openSharedStore(config: GatewayConfig, parts: GatewayParts): ConfiguredStore | undefined {
+async function openSharedStore(config: GatewayConfig, parts: GatewayParts): Promise<ConfiguredStore | undefined> {
   const { keys, nameKey, kind } = config.store;
   if (keys === undefined || nameKey === undefined || kind === 'memory') return undefined;
+  const { openConfiguredStore } = await import('./configured-store.ts');
   return openConfiguredStore({ ...config, store: { ...config.store, keys, nameKey } }, parts);
 }
 

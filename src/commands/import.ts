@@ -19,7 +19,7 @@ import { grouped, ImportProgress, type ProgressOutput } from './import-progress.
 import { describeImport, type ImportCounts } from './import-summary.ts';
 import type { ConfigOptions } from './load-or-complain.ts';
 import { loadOrComplain } from './load-or-complain.ts';
-import { type ConfiguredStore, openConfiguredStore } from './process-parts.ts';
+import { type ConfiguredStore, openConfiguredStore } from './configured-store.ts';
 
 export interface ImportOptions extends ConfigOptions {
   /** The application's session directory. */

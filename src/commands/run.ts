@@ -140,8 +140,8 @@ function alone({ config, keys }: LoadedConfig, parts: RunParts): Running {
 
 async function createRole(config: Config, parts: ProcessParts): Promise<RunningRole> {
   if (config.role === 'gateway') {
-    const { createGateway } = await import('./gateway.ts');
-    return createGateway(config, parts);
+    const { openGateway } = await import('./gateway.ts');
+    return openGateway(config, parts);
   }
   const { createSidecar } = await import('./sidecar.ts');
   return createSidecar(config, parts);

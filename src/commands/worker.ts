@@ -14,7 +14,7 @@ import { countProcess, Metrics } from '../base/metrics.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import type { Answer, Question, WorkerStart } from '../workers/messages.ts';
 import { openParentLink, type ParentLink, type WorkerDuties } from '../workers/parent-link.ts';
-import { createGateway } from './gateway.ts';
+import { openGateway } from './gateway.ts';
 import { closeBoundMs, drainBoundMs, startFailed } from './process-end.ts';
 import { readVersion } from './version.ts';
 
@@ -57,7 +57,7 @@ interface WorkerParts {
 async function serve({ link, start, config, log, metrics }: WorkerParts): Promise<number> {
   const lifecycle = new Lifecycle({ log, clock: systemClock });
   try {
-    const role = createGateway(config, { log, metrics, clock: systemClock, descriptors: start.descriptors });
+    const role = await openGateway(config, { log, metrics, clock: systemClock, descriptors: start.descriptors });
     link.duties = dutiesOf(role.window, { log, metrics });
     let replaced = false;
     lifecycle.add({ name: 'connections', boundMs: closeBoundMs, stop: () => role.close() });

@@ -5,19 +5,17 @@
  * The next request is not begun before the last byte of the previous answer has left (rules 13): what a
  * pipelining client sent in the meantime, at most one read, waits here, and nothing more is read.
  *
- * Must not know pods, sessions or where an exchange goes.
+ * Must not know pods, sessions or where an exchange goes, nor how bytes are read and written (client-socket.ts).
  */
 
 import type { Socket } from 'node:net';
 
 import type { CloseReason } from '../base/close-reasons.ts';
 import { Deadline } from '../base/deadline.ts';
-import { resetSocket } from '../base/reset-socket.ts';
-import { readSocket } from '../base/socket-reader.ts';
-import { SocketWriter } from '../base/socket-writer.ts';
 import { HeadBuffer } from '../http1/head-buffer.ts';
 import { readRequestHead, type HeadStep, type RequestHead } from '../http1/request-head.ts';
 import type { ClientNext, ClientSide, ClientUser } from './client-side.ts';
+import { ClientSocket, type ClientSocketOwner } from './client-socket.ts';
 import { Exchange } from './exchange.ts';
 import { refusal, statusOf } from './own-answer.ts';
 import type { ClientPeer } from './plan.ts';
@@ -37,49 +35,30 @@ export interface ClientConnectionOptions {
   readonly closed: (connection: ClientConnection) => void;
 }
 
-export class ClientConnection implements ClientSide {
+export class ClientConnection implements ClientSide, ClientSocketOwner {
   readonly peer: ClientPeer;
   readonly deadline: Deadline;
-  readonly #socket: Socket;
-  readonly #writer: SocketWriter;
+  readonly #socket: ClientSocket;
   readonly #context: ProxyContext;
   readonly #closed: (connection: ClientConnection) => void;
-  readonly #head: HeadBuffer;
-  readonly #readHead: (bytes: Buffer, from: number) => HeadStep<RequestHead>;
+  /** Made only for a head that does not come in one piece. */
+  #cutHead: HeadBuffer | undefined;
   #state: State = 'idle';
   #user: ClientUser | undefined;
   /** Read, but not yet looked at: the beginning of the next request. */
   #unread: Buffer | undefined;
-  /** What is being read where it stands in memory that all connections share. */
-  #lent: Buffer | undefined;
   #halfClosed = false;
   #advancing = false;
   #lingered = 0;
 
   constructor(accepted: Socket, options: ClientConnectionOptions) {
     const { context, peer } = options;
-    const socket = readSocket(accepted, {
-      read: (bytes, isShared) => this.#onData(bytes, isShared),
-      keepsNextRead: () => this.#user?.readsOn === true,
-      keepsLastRead: () => this.#user?.keepsRead !== false,
-    });
-    this.#socket = socket;
-    this.#writer = new SocketWriter(socket);
     this.#context = context;
     this.#closed = options.closed;
     this.peer = peer;
-    this.#head = new HeadBuffer(context.limits);
-    this.#readHead = (bytes, from) => readRequestHead(bytes, from, context.limits);
-    const guard = (action: () => void) => () => this.#guarded(action);
-    const passed = guard(() => this.#deadlinePassed());
-    this.deadline = new Deadline(context.clock, passed);
+    this.deadline = new Deadline(context.clock, () => this.#deadlineRan());
     this.deadline.set(context.timeouts.headMs);
-    const ended = guard(() => this.#onEnd());
-    const drained = guard(() => this.#user?.clientDrained());
-    const closed = guard(() => this.#onClose());
-    // 'close' always follows an error and does the work.
-    socket.on('error', () => undefined);
-    socket.on('end', ended).on('drain', drained).on('close', closed);
+    this.#socket = new ClientSocket(accepted, this);
   }
 
   get halfClosed(): boolean {
@@ -91,29 +70,26 @@ export class ClientConnection implements ClientSide {
   }
 
   get waitingBytes(): number {
-    return this.#writer.stuckBytes;
+    return this.#socket.stuckBytes;
   }
 
   write(data: Buffer | string): boolean {
-    return this.#state === 'closed' || this.#writer.write(data);
+    return this.#socket.write(data);
   }
 
   writeWithHead(head: string, pieces: readonly Buffer[]): boolean {
-    return this.#state === 'closed' || this.#writer.writeWithHead(head, pieces);
+    return this.#socket.writeWithHead(head, pieces);
   }
 
   writePieces(pieces: readonly Buffer[]): boolean {
-    return this.#state === 'closed' || this.#writer.writePieces(pieces);
+    return this.#socket.writePieces(pieces);
   }
 
   whenFlushed(done: () => void): void {
-    if (this.#state === 'closed' || this.#writer.stuckBytes === 0) done();
-    else this.#writer.afterStuck(() => this.#guarded(done));
+    this.#socket.whenTaken(done);
   }
 
   end(): void {
-    if (this.#state === 'closed') return;
-    this.#writer.flush();
     this.#socket.end();
   }
 
@@ -139,11 +115,8 @@ export class ClientConnection implements ClientSide {
     if (this.#state === 'closed') return;
     if (next === 'next') this.#nextRequest();
     else if (next === 'close') this.#linger();
-    else {
-      this.#writer.flush();
-      if (next === 'cut') this.#socket.destroy();
-      else resetSocket(this.#socket);
-    }
+    else if (next === 'cut') this.#socket.destroy();
+    else this.#socket.reset();
   }
 
   /** Closes the connection if it is between requests (drain). */
@@ -155,21 +128,55 @@ export class ClientConnection implements ClientSide {
   destroy(): void {
     const wasUsed = this.#state === 'used';
     this.#user?.abort('shutting-down');
-    this.#writer.flush();
-    if (wasUsed) resetSocket(this.#socket);
+    if (wasUsed) this.#socket.reset();
     // What has been answered is on its way: a RST would take it back.
     else this.#socket.destroy();
   }
 
-  #onData(bytes: Buffer, isShared: boolean): void {
-    this.#lent = isShared ? bytes : undefined;
+  keepsNextRead(): boolean {
+    return this.#user?.readsOn === true;
+  }
+
+  keepsLastRead(): boolean {
+    return this.#user?.keepsRead !== false;
+  }
+
+  received(bytes: Buffer): void {
     try {
       this.#read(bytes);
-    } catch (error) {
-      this.#fault(error);
+    } finally {
+      if (this.#unread === bytes) this.#unread = this.#socket.owned(bytes, 0);
     }
-    if (this.#unread === bytes) this.#unread = this.#owned(bytes, 0);
-    this.#lent = undefined;
+  }
+
+  ended(): void {
+    this.#halfClosed = true;
+    if (this.#state === 'idle' || this.#state === 'head') this.#linger();
+    else if (this.#unread === undefined) this.#user?.clientEnded();
+  }
+
+  drained(): void {
+    this.#user?.clientDrained();
+  }
+
+  closed(): void {
+    this.#state = 'closed';
+    this.deadline.dispose();
+    this.#unread = undefined;
+    const user = this.#user;
+    this.#user = undefined;
+    user?.clientGone();
+    this.#closed(this);
+  }
+
+  /** No fault may end the process: it is told, and the exchange or at least the connection ends. */
+  fault(error: unknown): void {
+    if (this.#user !== undefined) {
+      this.#user.fault(error);
+      return;
+    }
+    this.#context.observer.fault(error);
+    this.#socket.destroy();
   }
 
   #read(bytes: Buffer): void {
@@ -180,7 +187,7 @@ export class ClientConnection implements ClientSide {
         this.#advance();
         return;
       case 'used':
-        this.#used(this.#owned(bytes, 0));
+        this.#used(this.#socket.owned(bytes, 0));
         return;
       case 'lingering':
         this.#lingered += bytes.length;
@@ -189,12 +196,6 @@ export class ClientConnection implements ClientSide {
       case 'closed':
         return;
     }
-  }
-
-  /** What follows `from`, to be kept or given to a user: a copy where it was only lent. */
-  #owned(bytes: Buffer, from: number): Buffer {
-    const rest = from === 0 ? bytes : bytes.subarray(from);
-    return bytes === this.#lent ? Buffer.from(rest) : rest;
   }
 
   /** Keeps what the user does not take for the next request; nothing more is read until then. */
@@ -213,15 +214,19 @@ export class ClientConnection implements ClientSide {
       const bytes = this.#unread;
       this.#unread = undefined;
       // Here, so that a fault meets the exchange that caused it and not the one before, whose end led here.
-      this.#guarded(() => this.#readRequest(bytes));
+      try {
+        this.#readRequest(bytes);
+      } catch (error) {
+        this.fault(error);
+      }
     }
     this.#advancing = false;
   }
 
   /** The answer before has left (rules 13): what waits for the turn's end goes now, what the kernel has no room for later. */
   #hasAnswered(): boolean {
-    this.#writer.flush();
-    if (this.#writer.stuckBytes === 0) return true;
+    this.#socket.flush();
+    if (this.#socket.stuckBytes === 0) return true;
     this.#socket.pause();
     this.deadline.set(this.#context.timeouts.bodyIdleMs);
     this.whenFlushed(() => {
@@ -233,7 +238,7 @@ export class ClientConnection implements ClientSide {
   }
 
   #readRequest(bytes: Buffer): void {
-    const step = this.#head.step(bytes, 0, this.#readHead);
+    const step = this.#headStep(bytes);
     switch (step.kind) {
       case 'more':
         if (this.#state === 'head') return;
@@ -251,13 +256,25 @@ export class ClientConnection implements ClientSide {
         const exchange = new Exchange(this, step.head, this.#context);
         this.#user = exchange;
         // The body's first bytes go before the start, so that they leave in one write with the head.
-        if (step.end < bytes.length) this.#used(this.#owned(bytes, step.end));
+        if (step.end < bytes.length) this.#used(this.#socket.owned(bytes, step.end));
         exchange.start();
         // The FIN came while the request before was served.
         if (this.noneFollows) exchange.clientEnded();
         return;
       }
     }
+  }
+
+  #headStep(bytes: Buffer): HeadStep<RequestHead> {
+    const { limits } = this.#context;
+    if (this.#cutHead === undefined) {
+      const step = readRequestHead(bytes, 0, limits);
+      if (step.kind !== 'more') return step;
+      this.#cutHead = new HeadBuffer(limits);
+    }
+    const step = this.#cutHead.step(bytes, 0, (piece, from) => readRequestHead(piece, from, limits));
+    if (step.kind !== 'more') this.#cutHead = undefined;
+    return step;
   }
 
   #nextRequest(): void {
@@ -267,7 +284,7 @@ export class ClientConnection implements ClientSide {
       return;
     }
     if (this.#unread === undefined) this.deadline.set(this.#context.timeouts.keepAliveMs);
-    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#socket.resume();
     this.#advance();
   }
 
@@ -288,15 +305,16 @@ export class ClientConnection implements ClientSide {
     this.#state = 'lingering';
     this.#unread = undefined;
     this.deadline.set(lingerMs);
-    this.#writer.flush();
     this.#socket.end();
-    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#socket.resume();
   }
 
-  #onEnd(): void {
-    this.#halfClosed = true;
-    if (this.#state === 'idle' || this.#state === 'head') this.#linger();
-    else if (this.#unread === undefined) this.#user?.clientEnded();
+  #deadlineRan(): void {
+    try {
+      this.#deadlinePassed();
+    } catch (error) {
+      this.fault(error);
+    }
   }
 
   #deadlinePassed(): void {
@@ -317,34 +335,5 @@ export class ClientConnection implements ClientSide {
       case 'closed':
         return;
     }
-  }
-
-  /** No fault may end the process: it is told, and the exchange or at least the connection ends. */
-  #guarded(action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      this.#fault(error);
-    }
-  }
-
-  #fault(error: unknown): void {
-    if (this.#user !== undefined) {
-      this.#user.fault(error);
-      return;
-    }
-    this.#context.observer.fault(error);
-    this.#socket.destroy();
-  }
-
-  #onClose(): void {
-    this.#state = 'closed';
-    this.#writer.drop();
-    this.deadline.dispose();
-    this.#unread = undefined;
-    const user = this.#user;
-    this.#user = undefined;
-    user?.clientGone();
-    this.#closed(this);
   }
 }

@@ -37,6 +37,7 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #tls: TlsEdge | undefined;
+  readonly #closed = (connection: ClientConnection): void => void this.#options.connections.delete(connection);
 
   /** @throws HoldfastError 'certificate-unusable' */
   constructor(options: ListenerOptions) {
@@ -114,8 +115,7 @@ export class Listener {
 
   #take(socket: Socket, peer: ClientPeer): void {
     const { context, connections } = this.#options;
-    const closed = (connection: ClientConnection): void => void connections.delete(connection);
-    connections.add(new ClientConnection(socket, { context, peer, closed }));
+    connections.add(new ClientConnection(socket, { context, peer, closed: this.#closed }));
   }
 }
 

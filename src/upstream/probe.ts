@@ -1,13 +1,13 @@
 /**
  * Asks one pod whether it can serve: a sidecar by the signed hello, a bare application by a path or, without
- * one, by a TCP connection. Off the data path, so undici serves.
+ * one, by a TCP connection. Off the data path, so undici serves; it is loaded at the first question over HTTP.
  *
  * Must not know what becomes of the result (pods/health.ts decides), nor when to ask.
  */
 
 import { connect } from 'node:net';
 
-import { Client } from 'undici';
+import type { Client } from 'undici';
 
 import { type Address, formatAddress } from '../base/address.ts';
 import {
@@ -122,7 +122,8 @@ async function within<Result>(
   address: Address,
   exchange: (client: Client) => Promise<Result>,
 ): Promise<Result> {
-  const client = new Client(`http://${formatAddress(address)}`, { pipelining: 0 });
+  const undici = await import('undici');
+  const client = new undici.Client(`http://${formatAddress(address)}`, { pipelining: 0 });
   let silence: Silence | undefined;
   const giveUp = (): void => {
     silence = new Silence(`timeout: no answer in ${timeoutMs} ms`);
