@@ -7,6 +7,7 @@
  */
 
 import { Command, CommanderError } from 'commander';
+import type { InjectorFlags } from './commands/injector.ts';
 import type { ConfigOptions } from './commands/load-or-complain.ts';
 import { presets } from './affinity/session-codec.ts';
 import { readVersion } from './commands/version.ts';
@@ -129,6 +130,25 @@ program
   });
 
 program
+  .command('injector')
+  .description('add sidecars to the pods of a cluster that ask for one: an admission webhook (docs/injector.md)')
+  .option('--image <image>', "the sidecars' image; needed")
+  .option('--default <name=value>', 'an annotation that holds where a pod says nothing', collect)
+  .option('--listen <address>', 'where the API server asks', '0.0.0.0:8443')
+  .option('--probes <address>', 'where the kubelet and Prometheus ask', '0.0.0.0:9903')
+  .option('--service <name>', 'the Service that leads here', 'holdfast-injector')
+  .option('--webhook <name>', 'the MutatingWebhookConfiguration', 'holdfast-injector')
+  .option('--secret <name>', 'where the certificate is kept', 'holdfast-injector-certificate')
+  .option('--certificate-days <days>', 'its life; it is exchanged after two thirds', days, 90)
+  .option('--certificate <file>', 'one of somebody else (cert-manager), read again when it changes; none is made')
+  .option('--key <file>', 'its key')
+  .option('--log-level <level>', 'debug, info, warn, error', 'info')
+  .action(async (flags: InjectorFlags) => {
+    const { injector } = await import('./commands/injector.ts');
+    exitCode = await injector(flags);
+  });
+
+program
   .command('version')
   .description('print the version')
   .action(async () => {
@@ -163,6 +183,13 @@ function asOptions(flags: CommonFlags): ConfigOptions {
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,5}$/.test(text)) throw new CommanderError(1, 'holdfast.number', `error: "${text}" is not a whole number`);
+  return Number(text);
+}
+
+function days(text: string): number {
+  if (!/^\d{1,4}(?:\.\d{1,6})?$/.test(text) || Number(text) === 0) {
+    throw new CommanderError(1, 'holdfast.number', `error: "${text}" is no number of days`);
+  }
   return Number(text);
 }
 

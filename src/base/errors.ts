@@ -19,6 +19,7 @@ const rows = {
   'worker-failed': 'A worker process can not serve.',
   'directory-in-use': 'Another sidecar has this session directory.',
   'certificate-unusable': 'A certificate can not be used.',
+  'api-server-unavailable': 'The Kubernetes API server did not answer, or can not be reached.',
   'replica-failed': 'A replica of the application could not be run.',
 } as const;
 

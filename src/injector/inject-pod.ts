@@ -223,6 +223,8 @@ function userOf(settings: Settings, { name, securityContext }: Container, spec: 
   const { uid } = settings;
   const user = uid === undefined ? (securityContext?.runAsUser ?? spec.securityContext?.runAsUser) : Number(uid);
   if (user === undefined || user === null) throw new Skip('uid-unknown', `container ${name} has no runAsUser`);
+  const isForbidden = securityContext?.runAsNonRoot ?? spec.securityContext?.runAsNonRoot;
+  if (user === 0 && isForbidden === true) throw new Skip('root-forbidden', `uid 0 for container ${name}`);
   return user;
 }
 

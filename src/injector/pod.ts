@@ -59,6 +59,7 @@ const container = z.looseObject({
     .looseObject({
       runAsUser: z.int().nullish(),
       runAsGroup: z.int().nullish(),
+      runAsNonRoot: z.boolean().nullish(),
       seLinuxOptions: z.looseObject({}).nullish(),
     })
     .nullish(),
@@ -87,7 +88,9 @@ const podSchema = z.looseObject({
     terminationGracePeriodSeconds: z.int().nullish(),
     os: z.looseObject({ name: z.string() }).nullish(),
     nodeSelector: texts,
-    securityContext: z.looseObject({ runAsUser: z.int().nullish(), runAsGroup: z.int().nullish() }).nullish(),
+    securityContext: z
+      .looseObject({ runAsUser: z.int().nullish(), runAsGroup: z.int().nullish(), runAsNonRoot: z.boolean().nullish() })
+      .nullish(),
   }),
 });
 

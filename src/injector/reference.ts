@@ -38,7 +38,8 @@ Annotations stand at the **pod** (in a Deployment: \`spec.template.metadata\`). 
   original file: a second run changes nothing, so it takes up neither a new image nor a changed annotation. Exit code 0:
   all who asked have a sidecar; 1: one was skipped for a reason below (all is written nevertheless), or the file or the
   arguments are unusable; 2: reading failed.
-- \`holdfast injector\`, which does the same to each pod that is created, is not in this version.
+- \`holdfast injector\` does the same to each pod that is created: a mutating admission webhook. \`kubectl apply -k
+  manifests/overlays/injector\`.
 
 \`--default name=value\`, as often as needed, sets an annotation for all pods that do not have it: \`--default store=sessions\`.
 `;
@@ -59,9 +60,34 @@ Not moved are other ports that lead to the application, whoever knows the pod's 
 themselves (headless Services): let a NetworkPolicy admit only the ports of the sidecar.
 `;
 
+const webhook = `## The webhook
+
+- **Whom it is asked about**: pods with the annotation \`holdfast.dev/inject\`, in every namespace but its own and those of
+  the system, and not where a namespace or pod has the **label** \`holdfast.dev/inject: disabled\`. With
+  \`--default inject=true\` the \`matchConditions\` of the webhook configuration have to go.
+- **It never refuses a pod.** Nobody there, or no answer within 5 s: the pod is created without a sidecar
+  (\`failurePolicy: Ignore\`), and so are pods that are created in the second before a new injector is reachable. Such pods
+  do not have the label \`holdfast.dev/sidecar\`; delete them, and their controller makes new ones.
+- **Skip reasons** are warnings of \`kubectl apply\` for Deployments, StatefulSets, DaemonSets and bare pods; Events
+  (\`NoSidecar\`) at the ReplicaSet, StatefulSet or DaemonSet whose pod it is; lines in its log; and
+  \`holdfast_injector_skips_total{reason}\`.
+- **Its certificate** it makes itself, for 90 days (\`--certificate-days\`), in the Secret \`holdfast-injector-certificate\`
+  that its replicas share; it writes the authority into the webhook configuration. After two thirds of that time a new
+  authority is added there, is used ten minutes later, and the old one goes after that. The authority's key is kept nowhere.
+  To have a new one at once, empty the Secret: \`kubectl -n holdfast-injector patch secret holdfast-injector-certificate
+  --type json -p '[{"op":"remove","path":"/data"}]'\`.
+- **Or cert-manager's**: \`--certificate /tls/tls.crt --key /tls/tls.key\` from a mounted Secret, read again when it changes;
+  \`cert-manager.io/inject-ca-from\` at the webhook configuration. The injector then writes neither.
+- **What it may do** (\`manifests/overlays/injector/access.yaml\`): read and write that Secret and that webhook configuration,
+  list Services, create Events. It reads no other Secret: sidecars get theirs from the kubelet. Without the right to list
+  Services it warns, and injects all the same.
+- **Whoever reaches its port** may ask for a review, and learns from it what he has sent. The API server shows no certificate
+  by default, so there is nothing to check it by.
+`;
+
 /** The whole page. */
 export function injectorPage(): string {
-  return [introduction, annotationTable(), changes, reasonTable()].join('\n');
+  return [introduction, annotationTable(), changes, reasonTable(), webhook].join('\n');
 }
 
 function annotationTable(): string {

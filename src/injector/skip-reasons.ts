@@ -24,6 +24,8 @@ const rows = {
   'directory-unusable': 'The session directory is in a volume that the sidecar can not share, or can not write to.',
   'uid-unknown':
     'The user of the application is not known: `runAsUser`, or `holdfast.dev/uid`. PHP refuses session files of another user.',
+  'root-forbidden':
+    'The sidecar would have to run as root, which the pod forbids (`runAsNonRoot`): it would be refused as a whole.',
   'service-by-number':
     "A Service leads to the application by its port's number, past the sidecar: its `targetPort` has to be the name.",
   'no-image': 'There is no image for the sidecar: `--image`, or `holdfast.dev/image`.',

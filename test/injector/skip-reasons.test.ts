@@ -74,6 +74,9 @@ const cases: Readonly<Record<SkipReason, readonly Case[]>> = {
     ['all of the file system', laravelPod({ annotations: { directory: '/..' } })],
   ],
   'uid-unknown': [['no runAsUser', laravelPod({ spec: { securityContext: {} } })]],
+  'root-forbidden': [
+    ['an annotation', laravelPod({ annotations: { uid: '0' }, spec: { securityContext: { runAsNonRoot: true } } })],
+  ],
   'service-by-number': [['targetPort left out', laravelPod(), { services: [service] }]],
   'no-image': [['nobody names one', laravelPod(), { defaults: {} }]],
   'configuration-unusable': [

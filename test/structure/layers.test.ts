@@ -32,7 +32,7 @@ const importers: Readonly<Record<string, readonly string[]>> = {
   pino: ['base'],
   'pino-pretty': ['commands'],
   'prom-client': ['base'],
-  undici: ['commands', 'sessions', 'upstream'],
+  undici: ['commands', 'kubernetes', 'sessions', 'upstream'],
   yaml: ['config', 'injector'],
   // What peers answered and what the API server and files hold is read by schemas too.
   zod: ['config', 'injector', 'upstream'],

@@ -1,0 +1,150 @@
+/**
+ * The injector as manifests/overlays/injector deploys it, in a test's namespace, and the applications that it injects in
+ * another one, which is the only one that it is asked about: tests of other people run in the same cluster.
+ */
+
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import { applicationSecrets } from '../support/applications.ts';
+import { repositoryRoot } from '../support/processes.ts';
+import { type ClusterHandle, handleVariable, type KubernetesObject, Namespace } from './cluster.ts';
+import { redis } from './stack.ts';
+
+export interface InjectorStack {
+  /** Where the applications are, with a Redis and the Secrets `holdfast` and `application`. */
+  readonly shop: Namespace;
+  /** The name of its cluster-wide objects. */
+  readonly name: string;
+}
+
+/** @param days the life of its certificate. */
+export async function deployInjector(t: TestContext, own: Namespace, days: number): Promise<InjectorStack> {
+  const handle = JSON.parse(process.env[handleVariable] ?? '') as ClusterHandle;
+  const shop = await Namespace.create(t, { ...handle });
+  const name = `holdfast-injector-${own.name}`;
+  const text = await own.kubectl(['kustomize', join(repositoryRoot, 'manifests/overlays/injector')]);
+  const objects = parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+  // Namespaces do not take what is cluster-wide along.
+  t.after(async () => {
+    for (const kind of clusterWide) await own.tryKubectl(['delete', kind, name, '--ignore-not-found', '--wait=false']);
+  });
+  await own.apply(
+    objects.filter(({ kind }) => kind !== 'Namespace').map((object) => placed(object, { own, shop, name, days })),
+  );
+  await shop.apply([...redis(shop.images.neighbours), ...secrets()]);
+  await own.rolledOut('deployment/holdfast-injector');
+  return { shop, name };
+}
+
+const clusterWide = ['mutatingwebhookconfiguration', 'clusterrole', 'clusterrolebinding'];
+
+interface Place {
+  readonly own: Namespace;
+  readonly shop: Namespace;
+  readonly name: string;
+  readonly days: number;
+}
+
+function placed(object: KubernetesObject, { own, shop, name, days }: Place): KubernetesObject {
+  const text = JSON.stringify(object)
+    .replaceAll('"namespace":"holdfast-injector"', `"namespace":"${own.name}"`)
+    .replaceAll('docker.io/local/holdfast:1', own.images.holdfast)
+    .replace('"args":["injector"', `"args":["injector","--webhook","${name}","--certificate-days","${days}"`);
+  const moved = JSON.parse(text) as KubernetesObject;
+  if (moved.kind === 'ClusterRole')
+    return renamed(moved, name, (rules) => rules.replace('["holdfast-injector"]', `["${name}"]`));
+  if (moved.kind === 'ClusterRoleBinding') {
+    return renamed(moved, name, (rest) =>
+      rest.replace('"kind":"ClusterRole","name":"holdfast-injector"', `"kind":"ClusterRole","name":"${name}"`),
+    );
+  }
+  if (moved.kind !== 'MutatingWebhookConfiguration') return moved;
+  const hooks = moved['webhooks'] as readonly {
+    readonly namespaceSelector: { readonly matchExpressions: readonly object[] };
+  }[];
+  const ours = { key: 'kubernetes.io/metadata.name', operator: 'In', values: [shop.name] };
+  return {
+    ...renamed(moved, name, (rest) => rest),
+    webhooks: hooks.map((hook) => ({
+      ...hook,
+      namespaceSelector: { matchExpressions: [...hook.namespaceSelector.matchExpressions, ours] },
+    })),
+  };
+}
+
+function renamed(object: KubernetesObject, name: string, change: (rest: string) => string): KubernetesObject {
+  const changed = JSON.parse(change(JSON.stringify(object))) as KubernetesObject;
+  return { ...changed, metadata: { ...changed.metadata, name, namespace: '' } };
+}
+
+function secrets(): readonly KubernetesObject[] {
+  const secret = (name: string, stringData: Readonly<Record<string, string>>): KubernetesObject => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name },
+    stringData,
+  });
+  return [
+    secret('holdfast', {
+      'store-url': 'redis://redis:6379',
+      'store-key': 'an example store key, open to all who read',
+    }),
+    secret('application', { 'app-key': applicationSecrets['APP_KEY'] ?? '' }),
+  ];
+}
+
+/** A stock Laravel application with a readiness probe, and its Service. */
+export function laravelObjects(
+  image: string,
+  { replicas, targetPort }: { readonly replicas: number; readonly targetPort: string | number },
+): readonly KubernetesObject[] {
+  const labels = { app: 'shop' };
+  const directories = ['', '/framework/cache', '/framework/views'].map((path, index) => ({
+    name: `storage-${index}`,
+    mountPath: `/var/www/html/storage${path}`,
+  }));
+  const container = {
+    name: 'php',
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    env: [
+      { name: 'LISTEN', value: '0.0.0.0:9000' },
+      { name: 'SESSION_DRIVER', value: 'file' },
+      { name: 'LOG_CHANNEL', value: 'stderr' },
+      { name: 'APP_KEY', valueFrom: { secretKeyRef: { name: 'application', key: 'app-key' } } },
+    ],
+    ports: [{ name: 'http', containerPort: 9000 }],
+    readinessProbe: { tcpSocket: { port: 'http' }, periodSeconds: 1 },
+    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    volumeMounts: [...directories, { name: 'temporary', mountPath: '/tmp' }],
+  };
+  const annotations = {
+    'holdfast.dev/inject': 'true',
+    'holdfast.dev/preset': 'laravel',
+    'holdfast.dev/prefix': 'shop',
+  };
+  const volumes = [...directories, { name: 'temporary' }].map(({ name }) => ({ name, emptyDir: {} }));
+  const securityContext = { runAsNonRoot: true, runAsUser: 10_001, seccompProfile: { type: 'RuntimeDefault' } };
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'shop' },
+      spec: {
+        replicas,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels, annotations },
+          spec: { automountServiceAccountToken: false, securityContext, containers: [container], volumes },
+        },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'shop' },
+      spec: { selector: labels, ports: [{ port: 80, targetPort }] },
+    },
+  ];
+}
