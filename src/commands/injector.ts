@@ -111,6 +111,10 @@ async function start(settings: InjectorSettings, { log, metrics, lifecycle }: Pa
       '/workloads': (request) => webhook.workload(request),
     },
   });
+  metrics.gauge(
+    { name: 'injector_certificate_expiry_timestamp_seconds', help: 'When the certificate that is shown ends.' },
+    () => server.expiresMs / 1000,
+  );
   const certificate = openCertificate(settings, { ...parts, serve: (pair) => server.show(pair) });
   const window = injectorWindow(() => certificate.missing);
   const { probes } = settings;

@@ -56,6 +56,9 @@ const changes = `## What changes in the pod
 | label \`holdfast.dev/sidecar: injected\` | For NetworkPolicies and monitors. |
 | \`safe-to-evict-local-volumes\` | So that the cluster autoscaler may remove a node: what is in these volumes is in the store. |
 
+A Service is looked at when a pod is created. One that comes later and has a number by-passes the sidecar until the next pod
+is created, which is then skipped for it, with an Event: apply Services first, by name.
+
 Not moved are other ports that lead to the application, whoever knows the pod's address, and clients that ask for its number
 themselves (headless Services): let a NetworkPolicy admit only the ports of the sidecar.
 `;
@@ -71,6 +74,8 @@ const webhook = `## The webhook
 - **Skip reasons** are warnings of \`kubectl apply\` for Deployments, StatefulSets, DaemonSets and bare pods; Events
   (\`NoSidecar\`) at the ReplicaSet, StatefulSet or DaemonSet whose pod it is; lines in its log; and
   \`holdfast_injector_skips_total{reason}\`.
+- **Quotas and a LimitRange** count the sidecar as they do every container, and may refuse the pod for it: \`cpu\`,
+  \`memory\`, \`cpu-limit\` and \`memory-limit\` fit it in.
 - **Its certificate** it makes itself, for 90 days (\`--certificate-days\`), in the Secret \`holdfast-injector-certificate\`
   that its replicas share; it writes the authority into the webhook configuration. After two thirds of that time a new
   authority is added there, is used ten minutes later, and the old one goes after that. The authority's key is kept nowhere.

@@ -5,6 +5,7 @@
  * he sent. Must not know what reviews are about.
  */
 
+import { X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -36,6 +37,7 @@ export class ReviewServer {
   readonly #options: ReviewServerOptions;
   readonly #server: Server;
   #closing = false;
+  #expiresMs = 0;
 
   constructor(options: ReviewServerOptions) {
     this.#options = options;
@@ -73,8 +75,14 @@ export class ReviewServer {
     return { host: listen.host, port: (this.#server.address() as AddressInfo).port };
   }
 
+  /** When the certificate that is shown ends, since 1970; 0: none is shown. */
+  get expiresMs(): number {
+    return this.#expiresMs;
+  }
+
   /** New connections see this certificate; those that are open go on. */
   show({ certificate, key }: { readonly certificate: string; readonly key: string }): void {
+    this.#expiresMs = Date.parse(new X509Certificate(certificate).validTo);
     this.#server.setSecureContext({ cert: certificate, key, minVersion: 'TLSv1.2' });
   }
 
