@@ -50,8 +50,13 @@ function ownerAt(port: number): Owner {
   return { uid: 'uid-p', name: 'pod-p', peer: `127.0.0.1:${port}`, data: '127.0.0.1:1' };
 }
 
-function client(t: TestContext, keys: Secrets = secrets): PeerClient {
-  const made = new PeerClient({ secrets: keys, timeouts: { connectMs: 500, handoffMs: 1000 }, log });
+/** What is answered on a busy machine is answered within these. */
+const patient = { connectMs: 20_000, handoffMs: 120_000 };
+/** For those who never answer. */
+const impatient = { connectMs: 500, handoffMs: 1000 };
+
+function client(t: TestContext, keys: Secrets = secrets, timeouts = patient): PeerClient {
+  const made = new PeerClient({ secrets: keys, timeouts, log });
   t.after(() => made.close());
   return made;
 }
@@ -173,7 +178,7 @@ test('silence is no answer, after a bound', async (t) => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  assert.equal(await client(t).ask(ownerAt(port), ask), 'unreachable');
+  assert.equal(await client(t, secrets, impatient).ask(ownerAt(port), ask), 'unreachable');
 });
 
 test('a peer where not even a connection is made is no answer, and does not serve', async (t) => {
@@ -181,8 +186,8 @@ test('a peer where not even a connection is made is no answer, and does not serv
   const silent = await SilentListener.listen({ host: '127.0.0.1', port });
   silent.fill();
   t.after(() => silent.close());
-  assert.equal(await client(t).ask(ownerAt(port), ask), 'unreachable');
-  assert.equal(await client(t).serves({ ...ownerAt(port), data: `127.0.0.1:${port}` }), false);
+  assert.equal(await client(t, secrets, impatient).ask(ownerAt(port), ask), 'unreachable');
+  assert.equal(await client(t, secrets, impatient).serves({ ...ownerAt(port), data: `127.0.0.1:${port}` }), false);
 });
 
 test('an answer that nobody of ours signed is no answer', async (t) => {
@@ -228,7 +233,7 @@ test('an owner that takes the connection and stays silent does not serve, after 
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  assert.equal(await client(t).serves({ ...ownerAt(1), data: `127.0.0.1:${port}` }), false);
+  assert.equal(await client(t, secrets, impatient).serves({ ...ownerAt(1), data: `127.0.0.1:${port}` }), false);
 });
 
 /** The port of what answers a signed hello like this. */
