@@ -48,6 +48,8 @@ export interface SessionDescription {
 const roundsMax = 8;
 /** How long a session that another keeper asked for is left to it. */
 const givenAwayMs = 50;
+/** For giving sessions up that could not be given up while the store was away. */
+const afterOutageMs = 20_000;
 /** A keeper says every second that it is there, and may be killed with a write before its eyes. */
 const unwatchedMarginMs = 3000;
 
@@ -105,7 +107,7 @@ export class Keeper implements SessionGate {
       if (note.buried === true || isUnseen) this.#unsynced.add(session);
     }
     this.#stopListening = health.onChange((state) => {
-      if (state === 'up') void this.#unsynced.flush();
+      if (state === 'up') void this.#storeIsBack();
     });
     const state = await health.started();
     log.info({ notes: count, unseen, store: state }, 'the keeper has started');
@@ -236,6 +238,12 @@ export class Keeper implements SessionGate {
       const isHere = epoch !== undefined || here === 'unconfirmed';
       return { ...known, ...nowhere, pod: isHere ? me.name : null, epoch: epoch ?? null, reason: 'the store is down' };
     }
+  }
+
+  /** What it missed is stored; a pod that was going away meanwhile goes on giving its sessions up. */
+  async #storeIsBack(): Promise<void> {
+    await this.#unsynced.flush();
+    if (this.#context.goingAway && !this.#stopping) await this.#departure.giveUpIdle(afterOutageMs);
   }
 
   /** Whether a request can go to the application without another word. */

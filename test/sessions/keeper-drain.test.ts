@@ -173,3 +173,16 @@ test('an application that is only too busy to accept keeps the sessions that it 
   assert.equal(await p.count(session), 3);
   assert.equal(p.line.count('release'), 0);
 });
+
+test('a drain that met an outage goes on when the store is back', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  p.cut();
+  await p.keeper.drain(200);
+  assert.equal(await pods.ownerOf(session), 'p');
+  await p.mend();
+  await until('it is given back', async () => (await pods.ownerOf(session)) === 'free');
+  assert.equal(await q.count(session), 2);
+});
