@@ -120,6 +120,7 @@ async function start(settings: InjectorSettings, { log, metrics, lifecycle }: Pa
   const { probes } = settings;
   const admin = await createAdmin({ listen: { kind: 'tcp', address: probes }, full: false, window, metrics, log });
   lifecycle.add({ name: 'probes', boundMs: closeBoundMs, stop: () => admin.close() });
+  webhook.warmUp();
   const address = await server.listen();
   lifecycle.add({ name: 'reviews', boundMs: closeBoundMs, stop: () => server.close() });
   lifecycle.add({ name: 'certificate', boundMs: closeBoundMs, stop: () => certificate.stop() });

@@ -68,9 +68,11 @@ const webhook = `## The webhook
 - **Whom it is asked about**: pods with the annotation \`holdfast.dev/inject\`, in every namespace but its own and those of
   the system, and not where a namespace or pod has the **label** \`holdfast.dev/inject: disabled\`. With
   \`--default inject=true\` the \`matchConditions\` of the webhook configuration have to go.
-- **It never refuses a pod.** Nobody there, or no answer within 5 s: the pod is created without a sidecar
-  (\`failurePolicy: Ignore\`), and so are pods that are created in the second before a new injector is reachable. Such pods
-  do not have the label \`holdfast.dev/sidecar\`; delete them, and their controller makes new ones.
+- **It never refuses a pod.** Nobody there, or no answer within 10 s: the pod is created without a sidecar
+  (\`failurePolicy: Ignore\`), and so are pods that are created in the second before a new injector is reachable. The API
+  server counts them: \`apiserver_admission_webhook_fail_open_count{name="pods.injector.holdfast.dev"}\`. They do not have
+  the label \`holdfast.dev/sidecar\`; delete them, and their controller makes new ones. With \`failurePolicy: Fail\` pods that
+  ask for a sidecar wait until there is an injector, and only those: nobody else is asked about.
 - **Skip reasons** are warnings of \`kubectl apply\` for Deployments, StatefulSets, DaemonSets and bare pods; Events
   (\`NoSidecar\`) at the ReplicaSet, StatefulSet or DaemonSet whose pod it is; lines in its log; and
   \`holdfast_injector_skips_total{reason}\`.

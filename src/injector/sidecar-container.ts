@@ -6,7 +6,7 @@
 import type { ApplicationKeys, SecretFile } from './application-keys.ts';
 import type { Settings } from './annotations.ts';
 import { annotations, isAnnotation } from './annotations.ts';
-import type { Container, ContainerPort, EnvironmentVariable, Volume } from './pod.ts';
+import type { Container, ContainerPort, Volume } from './pod.ts';
 import type { SessionVolume } from './session-volume.ts';
 
 export const sidecarName = 'holdfast';
@@ -16,13 +16,9 @@ const program = '/usr/local/bin/holdfast';
 export const secretsFolder = '/etc/holdfast/secrets';
 const configFolder = '/etc/holdfast/config';
 const adminFolder = '/run/holdfast';
+const adminSocket = `${adminFolder}/admin.sock`;
 /** The admin socket needs no room at all. */
 const adminSize = '1Mi';
-
-/** A variable, with what stands in for its value where the configuration is tried out (inject-pod.ts). */
-export interface SidecarVariable extends EnvironmentVariable {
-  readonly name: string;
-}
 
 export interface SidecarParts {
   readonly settings: Settings;
@@ -75,7 +71,7 @@ export function sidecarContainer(parts: SidecarParts): Container {
     readinessProbe: { httpGet: probe('/readyz'), periodSeconds: 1, failureThreshold: 1 },
     livenessProbe: { httpGet: probe('/livez'), periodSeconds: 10, timeoutSeconds: 5 },
     // Runs when the pod begins to end, while the application still serves; SIGTERM comes after it.
-    lifecycle: { preStop: { exec: { command: [program, 'drain', ...config] } } },
+    lifecycle: { preStop: { exec: { command: [program, 'drain', '--socket', adminSocket] } } },
     resources: resources(settings),
     securityContext: {
       allowPrivilegeEscalation: false,
@@ -103,6 +99,7 @@ export function sidecarVariables(parts: Pick<SidecarParts, 'settings' | 'applica
   const host = settings['listen-host'] === '::' ? '[::]' : '0.0.0.0';
   const variables: Record<string, string> = {
     HOLDFAST_ROLE: 'sidecar',
+    HOLDFAST_ADMIN: `unix:${adminSocket}`,
     HOLDFAST_LISTEN: `${host}:${settings['listen-port'] ?? ''}`,
     HOLDFAST_PEER_LISTEN: `${host}:${settings['peer-port'] ?? ''}`,
     HOLDFAST_PROBES: `${host}:${settings['probes-port'] ?? ''}`,

@@ -44,6 +44,15 @@ export class Webhook {
     for (const result of ['injected', 'unchanged', 'skipped']) this.#reviews.child(result);
   }
 
+  /** So that the first review does not pay for compiling everything: the API server waits for it, and not for long. */
+  warmUp(): void {
+    const { defaults, judge } = this.#options;
+    for (let round = 0; round < warmRounds; round++) {
+      const injection = injectPod(samplePod, { defaults, judge, services: [] });
+      if (injection.kind === 'injected') jsonPatch(samplePod, injection.pod);
+    }
+  }
+
   /** The answer to the review of a pod that is created. */
   async pod({ uid, namespace, object, dryRun }: ReviewRequest): Promise<string> {
     const injection = await this.#look(object, namespace, []);
@@ -80,6 +89,17 @@ export class Webhook {
     return injectPod(pod, { defaults, judge, services, claimTemplates: templates });
   }
 }
+
+const warmRounds = 20;
+const samplePod = {
+  metadata: {
+    annotations: { 'holdfast.dev/inject': 'true', 'holdfast.dev/preset': 'php', 'holdfast.dev/directory': '/sessions' },
+  },
+  spec: {
+    securityContext: { runAsUser: 1 },
+    containers: [{ name: 'application', ports: [{ name: 'http', containerPort: 1 }] }],
+  },
+};
 
 function noSidecar({ reason, detail }: Extract<Injection, { readonly kind: 'skipped' }>): string {
   return `no sidecar (${reason}): ${detail}`;

@@ -215,11 +215,13 @@ test('annotations win over defaults, and defaults over the table', () => {
   assert.ok(JSON.stringify(pod.spec.volumes).includes('"other"'));
 });
 
-test('a ConfigMap is mounted, and both run and drain read it', () => {
+test('a ConfigMap is mounted and read; the drain of the preStop goes by the socket that the pod names', () => {
   const sidecar = sidecarOf(injected(laravelPod({ annotations: { config: 'shop' } })).pod);
-  const path = '/etc/holdfast/config/config.yaml';
-  assert.deepEqual(sidecar['args'], ['run', '--config', path]);
-  assert.ok(JSON.stringify(sidecar.lifecycle).includes(`"drain","--config","${path}"`));
+  assert.deepEqual(sidecar['args'], ['run', '--config', '/etc/holdfast/config/config.yaml']);
+  const socket = variablesOf(sidecar)['HOLDFAST_ADMIN']?.replace('unix:', '');
+  assert.deepEqual(sidecar.lifecycle?.preStop, {
+    exec: { command: ['/usr/local/bin/holdfast', 'drain', '--socket', socket] },
+  });
 });
 
 test('without a prefix, and where others reach the port, there is a warning', () => {

@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { applicationSecrets } from '../support/applications.ts';
 import { repositoryRoot } from '../support/processes.ts';
-import { type ClusterHandle, handleVariable, type KubernetesObject, Namespace } from './cluster.ts';
+import { type ClusterHandle, handleVariable, type KubernetesObject, Namespace, plainPod } from './cluster.ts';
 import { redis } from './stack.ts';
 
 export interface InjectorStack {
@@ -18,7 +18,11 @@ export interface InjectorStack {
   readonly name: string;
 }
 
-/** @param days the life of its certificate. */
+/**
+ * Pods of `shop` that ask and get no answer are refused, so that each one that is there has been looked at; ignoreFailures()
+ * ends that.
+ * @param days the life of its certificate.
+ */
 export async function deployInjector(t: TestContext, own: Namespace, days: number): Promise<InjectorStack> {
   const handle = JSON.parse(process.env[handleVariable] ?? '') as ClusterHandle;
   const shop = await Namespace.create(t, { ...handle });
@@ -34,7 +38,23 @@ export async function deployInjector(t: TestContext, own: Namespace, days: numbe
   );
   await shop.apply([...redis(shop.images.neighbours), ...secrets()]);
   await own.rolledOut('deployment/holdfast-injector');
+  // It is Ready a moment before its Service leads there. Until then a pod that asks is refused.
+  const asks = { inject: 'true', preset: 'php', directory: '/s', uid: '1', port: '9000' };
+  const annotations = Object.fromEntries(Object.entries(asks).map(([key, value]) => [`holdfast.dev/${key}`, value]));
+  const pod = plainPod('asks', { image: own.images.checker });
+  const asking = { ...pod, metadata: { ...pod.metadata, namespace: shop.name, annotations } };
+  await shop.until('the webhook is asked', async () => {
+    const args = ['create', '--dry-run=server', '-o', 'json', '-f', '-'];
+    const { stdout } = await shop.tryKubectl(args, { input: JSON.stringify(asking) });
+    return stdout.includes('"holdfast.dev/sidecar"');
+  });
   return { shop, name };
+}
+
+/** As the manifests have it. */
+export async function ignoreFailures(own: Namespace, name: string): Promise<void> {
+  const patch = [0, 1].map((index) => ({ op: 'replace', path: `/webhooks/${index}/failurePolicy`, value: 'Ignore' }));
+  await own.kubectl(['patch', 'mutatingwebhookconfiguration', name, '--type=json', '-p', JSON.stringify(patch)]);
 }
 
 const clusterWide = ['mutatingwebhookconfiguration', 'clusterrole', 'clusterrolebinding'];
@@ -68,6 +88,9 @@ function placed(object: KubernetesObject, { own, shop, name, days }: Place): Kub
     ...renamed(moved, name, (rest) => rest),
     webhooks: hooks.map((hook) => ({
       ...hook,
+      // A test must not depend on how fast a busy machine is. The last of it is about Ignore.
+      timeoutSeconds: 30,
+      failurePolicy: 'Fail',
       namespaceSelector: { matchExpressions: [...hook.namespaceSelector.matchExpressions, ours] },
     })),
   };
