@@ -54,9 +54,9 @@ kubernetes: install ## the Kubernetes suite alone: HOLDFAST_KUBE=PROGRAM or KUBE
 	@.ci/tools $(kubernetes_packages)
 	@node test/kubernetes/run.ts $(FILES) $(if $(ONLY),--only "$(ONLY)")
 
-differential: install ## every byte stream before every reader; COUNT=n more by chance, SEED, READER
+differential: install ## every byte stream before every reader; COUNT=n more by chance, SEED, READER, CHAIN=1 behind a sidecar
 	@.ci/tools $(test_packages)
-	@node test/differential/run.ts $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(READER),--reader "$(READER)")
+	@node test/differential/run.ts $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(READER),--reader "$(READER)") $(if $(CHAIN),--chain)
 
 fuzz: install ## whatever reads strangers' bytes, for SECONDS=n (an hour); TARGET, SEED; INPUT=file runs one input again
 	@node test/fuzz/run.ts $(if $(TARGET),--target $(TARGET)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \

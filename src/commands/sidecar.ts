@@ -10,6 +10,7 @@ import { type Address, formatAddress } from '../base/address.ts';
 import type { SidecarConfig } from '../config/config.ts';
 import { KeeperScope } from '../proxy/keeper-scope.ts';
 import { isPlain } from '../proxy/listen-place.ts';
+import { withHeadRoom } from '../proxy/head-room.ts';
 import { PerSessionLimit } from '../proxy/per-session.ts';
 import { createProxy, type Proxy } from '../proxy/proxy.ts';
 import { SidecarRole } from '../proxy/sidecar-role.ts';
@@ -252,12 +253,13 @@ class Sidecar implements RunningRole {
       turns: sessions.serialize ? new SessionTurns({ clock, waitMs: timeouts.turnMs }) : undefined,
       sync: sessions.replicate === 'sync',
       savedLater: this.#directory.rules.savedAfterOutput,
+      limits,
     });
     const proxy = createProxy({
       role,
       listen,
       timeouts,
-      limits,
+      limits: withHeadRoom(limits),
       trustedProxies,
       clock,
       observer: observeExchanges(log, metrics),

@@ -78,10 +78,10 @@ export class Attempt implements UpstreamUser {
   /** Gets a connection; nothing is sent and the listener is not called before begin(). */
   constructor(options: AttemptOptions) {
     const { candidate, head, context, connection } = options;
-    const { pool, limits, timeouts } = context;
+    const { pool, answerLimits, timeouts } = context;
     this.candidate = candidate;
     this.#options = options;
-    this.#reader = new ResponseReader(limits, { method: head.method, upgrade: head.upgrade });
+    this.#reader = new ResponseReader(answerLimits, { method: head.method, upgrade: head.upgrade });
     const idleMsMax = isReplayable(head.method) ? timeouts.upstreamIdleMs : freshIdleMs;
     const pooled = connection === 'pooled' ? pool.take(candidate.address, this, idleMsMax) : undefined;
     this.reused = pooled !== undefined;

@@ -69,6 +69,8 @@ export interface ProxyContext {
   readonly clock: Clock;
   readonly timeouts: Timeouts;
   readonly limits: Limits;
+  /** For answers: a sidecar adds to those of its application. */
+  readonly answerLimits: Limits;
   readonly observer: ExchangeObserver;
   readonly retries: RetryBudget;
   /** Exchanges between their request head and their end, tunnels included. */

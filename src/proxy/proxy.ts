@@ -14,6 +14,7 @@ import type { UpstreamPool } from '../upstream/pool.ts';
 import type { Arrival } from './arrival.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { drain } from './drain.ts';
+import { withHeadRoom } from './head-room.ts';
 import type { ListenPlace } from './listen-place.ts';
 import { Listener, trustedNetworks } from './listener.ts';
 import type { Role } from './plan.ts';
@@ -74,6 +75,7 @@ export function createProxy(options: ProxyOptions): Proxy {
     clock,
     timeouts,
     limits,
+    answerLimits: withHeadRoom(limits),
     observer,
     retries,
     inFlight: 0,

@@ -9,7 +9,7 @@ import type { AffinityOutcome } from '../affinity/outcome.ts';
 import type { CookieChange, SessionCodec, SessionId } from '../affinity/session-codec.ts';
 import type { Address } from '../base/address.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Timeouts } from '../base/limits.ts';
+import type { Limits, Timeouts } from '../base/limits.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { SessionTurn, SessionTurns } from '../sessions/session-turns.ts';
@@ -17,6 +17,7 @@ import type { AdmitAsk, Admission, SessionGate, Stay, Verdict } from '../session
 import type { Owner } from '../store/contract.ts';
 import { formatServedBy, type InternalSigner, podField } from '../upstream/signed-fields.ts';
 import { helloAnswer, type HelloAnswerOptions } from './hello-answer.ts';
+import { beyondLimits } from './head-room.ts';
 import { hasNoEnd, holdOf } from './held-answer.ts';
 import { readTrusted, type Trusted } from './internal-trust.ts';
 import type { KeeperScope } from './keeper-scope.ts';
@@ -43,6 +44,8 @@ export interface SidecarRoleOptions {
   /** The application may write its session after its output. */
   readonly savedLater: boolean;
   readonly timeouts: Timeouts;
+  /** For those who are no process of ours. */
+  readonly limits: Pick<Limits, 'headBytes' | 'fields'>;
   readonly clock: Clock;
 }
 
@@ -187,6 +190,8 @@ class SidecarPlan implements Plan {
     const hello = helloAnswer(this.#head, this.#options.hello);
     if (hello !== undefined) return { kind: 'answer', answer: hello };
     if (this.#trusted.looped) return { kind: 'refuse', reason: 'loop' };
+    const tooMuch = this.#trusted.own ? undefined : beyondLimits(this.#head, this.#options.limits);
+    if (tooMuch !== undefined) return { kind: 'refuse', reason: tooMuch };
     if (this.#session === undefined) {
       if (this.#kept) this.#stay = this.#options.gate.visit();
       return this.#application();

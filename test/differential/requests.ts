@@ -1,4 +1,4 @@
-/** One round: a gateway process before one reader, all cases through it, and the verdict. */
+/** One round: a gateway process before one reader, alone or with a sidecar behind it, all cases through it, and the verdict. */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { freePort, freePorts } from '../support/free-port.ts';
 import { request } from 'undici';
 import { nodeProgram, Processes, repositoryRoot, type RunningProcess } from '../support/processes.ts';
+import { RedisServer } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 import { askAll } from './ask.ts';
 import type { StreamCase } from './cases.ts';
@@ -15,9 +16,14 @@ import { Recorder } from './recorder.ts';
 
 const casesAtOnce = 12;
 
-/** `folder`: empty, and others may go through it. */
-export async function runRound(reader: Reader, cases: readonly StreamCase[], folder: string): Promise<Verdicts> {
+/** `folder`: empty, and others may go through it. `chain`: what the reader gets has passed a sidecar too. */
+export async function runRound(
+  reader: Reader,
+  cases: readonly StreamCase[],
+  { folder, chain = false }: { readonly folder: string; readonly chain?: boolean },
+): Promise<Verdicts> {
   const processes = new Processes();
+  const redis = chain ? await RedisServer.start() : undefined;
   const [port, innerPort, gatewayPort] = (await freePorts(3)) as [number, number, number];
   const storage = join(folder, 'reader');
   mkdirSync(storage, { recursive: true });
@@ -26,7 +32,11 @@ export async function runRound(reader: Reader, cases: readonly StreamCase[], fol
     await Promise.all([port, reader.isProxy === true ? innerPort : port].map((each) => accepts(each, reader.name)));
     const recorder = await Recorder.start(port);
     try {
-      await startGateway(processes, { port: gatewayPort, podPort: recorder.port, folder });
+      const podPort =
+        redis !== undefined
+          ? await startSidecar(processes, { applicationPort: recorder.port, folder, store: redis.url })
+          : recorder.port;
+      await startGateway(processes, { port: gatewayPort, podPort, folder, store: redis?.url });
       const answers = await askAll(gatewayPort, cases, casesAtOnce);
       await until('the last request is noted', () => settled(running, recorder));
       return judge({ reader, cases, answers, recordings: recorder.recordings, seen: running.seen() });
@@ -35,6 +45,7 @@ export async function runRound(reader: Reader, cases: readonly StreamCase[], fol
     }
   } finally {
     await processes.close();
+    await redis?.stop();
   }
 }
 
@@ -57,10 +68,19 @@ export async function accepts(port: number, name: string): Promise<void> {
   );
 }
 
-/** The gateway as it is deployed, in front of one bare application. */
+/** As the corpus goes by. */
+const limits = { headBytes: '32000', targetBytes: '8000' };
+const secret = 'a key for requests that are made up';
+
+/** The gateway as it is deployed, in front of one bare application or of its sidecar. */
 export async function startGateway(
   processes: Processes,
-  { port, podPort, folder }: { readonly port: number; readonly podPort: number; readonly folder: string },
+  {
+    port,
+    podPort,
+    folder,
+    store,
+  }: { readonly port: number; readonly podPort: number; readonly folder: string; readonly store?: string | undefined },
 ): Promise<RunningProcess> {
   const file = join(folder, 'gateway.json');
   const probesPort = await freePort();
@@ -70,21 +90,59 @@ export async function startGateway(
     admin: `unix:${join(folder, 'admin.sock')}`,
     probes: `127.0.0.1:${probesPort}`,
     session: { preset: 'php' },
-    store: { url: 'memory:' },
-    pods: { static: [`reader=127.0.0.1:${podPort}`], sidecars: false },
+    store: store === undefined ? { url: 'memory:' } : { url: store, key: 'env:STORE_KEY' },
+    pods: { static: [`reader=127.0.0.1:${podPort}`], sidecars: store !== undefined },
     affinity: { pinKey: 'env:PIN_KEY' },
     log: { level: 'warn', access: false },
-    // As the corpus goes by.
-    limits: { headBytes: '32000', targetBytes: '8000' },
+    limits,
   };
   writeFileSync(file, JSON.stringify(configuration));
   const cli = join(repositoryRoot, 'src/cli.ts');
   const gateway = processes.start('gateway', [nodeProgram, cli, 'run', '--config', file], {
-    env: { PIN_KEY: 'a key for requests that are made up' },
+    env: { PIN_KEY: secret, STORE_KEY: secret },
   });
   await gateway.ready(
     'is ready',
     async () => (await request(`http://127.0.0.1:${probesPort}/readyz`)).statusCode === 200,
   );
   return gateway;
+}
+
+/** The sidecar of the application, as it is deployed, with the same limits as the gateway. @returns its port */
+async function startSidecar(
+  processes: Processes,
+  {
+    applicationPort,
+    folder,
+    store,
+  }: { readonly applicationPort: number; readonly folder: string; readonly store: string },
+): Promise<number> {
+  const [port, peerPort, probesPort] = (await freePorts(3)) as [number, number, number];
+  const directory = join(folder, 'sessions');
+  mkdirSync(directory);
+  const file = join(folder, 'sidecar.json');
+  const configuration = {
+    role: 'sidecar',
+    listen: `127.0.0.1:${port}`,
+    admin: 'off',
+    probes: `127.0.0.1:${probesPort}`,
+    session: { preset: 'php' },
+    store: { url: store, key: 'env:STORE_KEY' },
+    pod: { name: 'reader' },
+    peer: { listen: `127.0.0.1:${peerPort}` },
+    application: `127.0.0.1:${applicationPort}`,
+    sessions: { directory },
+    log: { level: 'warn', access: false },
+    limits,
+  };
+  writeFileSync(file, JSON.stringify(configuration));
+  const cli = join(repositoryRoot, 'src/cli.ts');
+  const sidecar = processes.start('sidecar', [nodeProgram, cli, 'run', '--config', file], {
+    env: { STORE_KEY: secret },
+  });
+  await sidecar.ready(
+    'is ready',
+    async () => (await request(`http://127.0.0.1:${probesPort}/readyz`)).statusCode === 200,
+  );
+  return port;
 }

@@ -26,6 +26,8 @@ const { values } = parseArgs({
     count: { type: 'string', default: '2000' },
     seed: { type: 'string', default: '1' },
     reader: { type: 'string', default: '' },
+    /** Behind a sidecar. */
+    chain: { type: 'boolean', default: false },
   },
 });
 if (corpusMissing !== undefined) console.log(`without the corpus: ${corpusMissing}`);
@@ -60,8 +62,13 @@ function tell(
 
 for (const reader of readers.filter(({ name }) => name.includes(values.reader))) {
   const cases = inPieces([...known, ...chanceCases(known, seed, count)], 3);
-  const { badForwarded, goodRefused, ...counts } = await inFolder((folder) => runRound(reader, cases, folder));
-  tell(reader.name, counts, { 'bad forwarded': badForwarded, 'good refused': goodRefused });
+  const { badForwarded, goodRefused, ...counts } = await inFolder((folder) =>
+    runRound(reader, cases, { folder, chain: values.chain }),
+  );
+  tell(values.chain ? `${reader.name}, behind a sidecar` : reader.name, counts, {
+    'bad forwarded': badForwarded,
+    'good refused': goodRefused,
+  });
 }
 
 if ('responses'.includes(values.reader)) {

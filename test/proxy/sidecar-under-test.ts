@@ -19,7 +19,7 @@ import type { Admission, AdmitAsk, SessionGate, Stay, Verdict } from '../../src/
 import type { Owner } from '../../src/store/contract.ts';
 import { type Hello, HelloSigner } from '../../src/upstream/hello.ts';
 import { InternalSigner } from '../../src/upstream/signed-fields.ts';
-import { ProxyUnderTest, usualTimeouts } from '../support/proxy-under-test.ts';
+import { ProxyUnderTest, usualLimits, usualTimeouts } from '../support/proxy-under-test.ts';
 import { ScriptedSidecar, testSecrets } from '../support/scripted-sidecar.ts';
 import { type Answer, askHttp } from './ask-http.ts';
 
@@ -158,6 +158,7 @@ export class SidecarUnderTest {
       sync: setup.sync ?? true,
       savedLater: setup.savedLater ?? false,
       timeouts: usualTimeouts,
+      limits: usualLimits,
       clock: systemClock,
     });
     const under = await ProxyUnderTest.start(t, { role, trustedProxies: setup.trustedProxies ?? [] });
