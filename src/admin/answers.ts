@@ -108,7 +108,7 @@ async function show(subject: AdminSubject, path: string): Promise<AdminAnswer> {
   if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.text() };
   if (subject.full) {
     if (path === '/') return page(window);
-    if (path === '/pods') return json(200, { pods: window.pods() });
+    if (path === '/pods') return json(200, { pods: window.pods(), source: window.source?.() });
     if (path === '/reload' && window.reload !== undefined) return json(200, window.reload.last());
     if (path.startsWith('/sessions/')) return session(window, path.slice('/sessions/'.length));
   }

@@ -21,6 +21,17 @@ export interface PodView {
   readonly [more: string]: unknown;
 }
 
+/** Where the rows of `/pods` come from. */
+export interface SourceState {
+  /** `Service shop/app`; as words behind "the pods of". */
+  readonly name: string;
+  /** Why the pods may be others by now, or why there are none; null: all is well. */
+  readonly problem: string | null;
+  /** When it last said anything, and when its list last changed (ISO 8601); null: never. */
+  readonly heardAt: string | null;
+  readonly changedAt: string | null;
+}
+
 /** Where a session is, and why. */
 export interface SessionView {
   /** Its keyed digest, as in the log. */
@@ -61,6 +72,8 @@ export interface Window {
   /** For the readiness probe. */
   ready(): Condition;
   pods(): readonly PodView[];
+  /** Undefined: there is none, or not yet. */
+  source?(): SourceState | undefined;
   /**
    * @param id what a client's cookie holds or the decoded id, as somebody pasted it: to be validated.
    * @returns undefined where it is no session id, or nobody knows it.

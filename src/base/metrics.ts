@@ -117,14 +117,24 @@ export class Metrics implements MetricsPage {
 
   /** A counter that somebody else counts, read when the page is asked for. `read` must not throw. */
   countRead(options: Omit<FamilyOptions, 'labels'>, read: () => number): void {
+    this.countReadBy(options, () => [[[], read()]]);
+  }
+
+  /** The same by labels: one total for each list of label values. */
+  countReadBy(
+    options: FamilyOptions,
+    read: () => readonly (readonly [values: readonly string[], total: number])[],
+  ): void {
+    const { labels = [] } = options;
     new Counter({
       name: `holdfast_${options.name}`,
       help: options.help,
+      labelNames: [...labels],
       registers: [this.#registry],
       collect() {
-        const total = read();
+        const totals = read();
         this.reset();
-        this.inc(total);
+        for (const [values, total] of totals) this.inc(labelled(labels, values), total);
       },
     });
   }

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { formatAddress } from '../base/address.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, PodsPlace } from '../config/config.ts';
 import { isLoopback } from '../config/settle.ts';
 import type { ListenPlace } from '../proxy/listen-place.ts';
 import { readPair, readPem } from '../proxy/tls-certificate.ts';
@@ -30,8 +30,21 @@ function summary(config: Config): string {
   if (config.role === 'sidecar') {
     return `sidecar of ${config.pod.name} on ${places}, application at ${formatAddress(config.application)}, ${store}`;
   }
-  const pods = `${config.pods.static.length} ${config.pods.static.length === 1 ? 'pod' : 'pods'}`;
-  return `gateway on ${places} before ${pods}, ${config.pods.sidecars ? store : 'affinity only'}`;
+  return `gateway on ${places} before ${podsIn(config.pods.place)}, ${config.pods.sidecars ? store : 'affinity only'}`;
+}
+
+function podsIn(place: PodsPlace): string {
+  switch (place.kind) {
+    case 'static':
+      return `${place.pods.length} ${place.pods.length === 1 ? 'pod' : 'pods'}`;
+    case 'dns':
+      return `the pods of ${formatAddress(place)}`;
+    case 'kubernetes': {
+      const { namespace, service, port } = place;
+      const at = port === undefined ? '' : `, port ${port}`;
+      return `the pods of Service ${namespace === undefined ? service : `${namespace}/${service}`}${at}`;
+    }
+  }
 }
 
 /** Rules 39: whoever reaches the application directly goes past the keeper. */

@@ -9,6 +9,7 @@ import type { SessionId } from '../affinity/session-codec.ts';
 import type { SessionView, Window } from '../admin/window.ts';
 import type { Limits } from '../base/limits.ts';
 import type { Metrics } from '../base/metrics.ts';
+import type { PodSource } from '../pods/pod-source.ts';
 import type { GatewayRole } from '../proxy/gateway-role.ts';
 import { lookupsMax } from '../proxy/owner-lookup.ts';
 import type { Proxy } from '../proxy/proxy.ts';
@@ -30,28 +31,45 @@ export interface GatewayWindowParts extends PodViewParts {
   readonly isStarted: () => boolean;
   /** How our keys differ from those of the store or of a sidecar; undefined: not at all, as far as is known. */
   readonly wrongKeys: () => string | undefined;
+  /** Where the pods come from; undefined: it is not open yet. */
+  readonly source: () => PodSource | undefined;
   readonly readSession: (given: string) => SessionId | undefined;
   readonly digestOf: (session: SessionId) => string;
 }
 
 export function gatewayWindow(parts: GatewayWindowParts): Window {
   const { role, table, proxy, opened, isStarted, readSession } = parts;
+  /** No pods were listed since the start: others, who have a list, do better than we. */
+  const listless = (): string | undefined => {
+    const view = parts.source()?.view;
+    if (view?.isSeen === true) return undefined;
+    return `no pods were listed yet: ${view?.problem ?? 'their source is being asked'}`;
+  };
   return {
     title: 'gateway',
     started: () =>
       isStarted()
         ? { ok: true, reason: 'started' }
-        : { ok: false, reason: 'the pods are being asked for the first time' },
+        : { ok: false, reason: listless() ?? 'the pods are being asked for the first time' },
     // Never the pods' number or health, never the store: a gateway without pods says so better than nobody.
     ready() {
       if (role.closing) return { ok: false, reason: 'draining' };
+      const why = listless();
+      if (why !== undefined) return { ok: false, reason: why };
       if (!isStarted()) return { ok: false, reason: 'starting' };
-      const wrongKeys = parts.wrongKeys();
-      if (wrongKeys !== undefined) return { ok: true, reason: `degraded: ${wrongKeys}` };
+      const degraded = parts.wrongKeys() ?? parts.source()?.view.problem;
+      if (degraded !== undefined) return { ok: true, reason: `degraded: ${degraded}` };
       const isStoreAway = opened !== undefined && opened.health.state !== 'up';
       return { ok: true, reason: isStoreAway ? 'degraded: the store is down' : 'ready' };
     },
     pods: () => podViews(parts),
+    source() {
+      const source = parts.source();
+      if (source === undefined) return undefined;
+      const { problem, heardAtMs, changedAtMs } = source.view;
+      const iso = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
+      return { name: source.what, problem: problem ?? null, heardAt: iso(heardAtMs), changedAt: iso(changedAtMs) };
+    },
     async session(given) {
       const session = readSession(given);
       if (session === undefined) return undefined;
@@ -68,8 +86,15 @@ export function gatewayWindow(parts: GatewayWindowParts): Window {
       ['Exchanges in flight', String(proxy.inFlight)],
       ['Sessions in the pin table', String(table.size)],
       ['Store', opened === undefined ? 'none' : opened.health.state],
+      ['Pods come from', sourceWords(parts.source())],
     ],
   };
+}
+
+function sourceWords(source: PodSource | undefined): string {
+  if (source === undefined) return 'nowhere yet';
+  const { problem } = source.view;
+  return problem === undefined ? source.what : `${source.what}: ${problem}`;
 }
 
 /** The store's word, unless the table knows a newer term. */

@@ -17,6 +17,7 @@ import { GatewayRole } from '../proxy/gateway-role.ts';
 import { OwnerLookup } from '../proxy/owner-lookup.ts';
 import { PerSessionLimit } from '../proxy/per-session.ts';
 import { createProxy } from '../proxy/proxy.ts';
+import type { PodSource } from '../pods/pod-source.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import { StoreNames } from '../store/store-names.ts';
 import { HelloSigner } from '../upstream/hello.ts';
@@ -27,6 +28,7 @@ import type { ConfiguredStore } from './configured-store.ts';
 import { observeExchanges } from './exchange-observer.ts';
 import { countGateway, gatewayWindow } from './gateway-window.ts';
 import { openCodec, openDigest, type ProcessParts } from './process-parts.ts';
+import { countSource, openPodSource } from './pods-source.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
 import { observeTls } from './tls-observer.ts';
@@ -69,6 +71,7 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   const secrets = pods.sidecars ? config.store.keys : undefined;
   const pool = new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs });
   const watch = openWatch(config, { pins, hello: openHello(config), pool, parts });
+  let source: PodSource | undefined;
 
   // The decision, and the data path around it.
   const rebalance = pods.sidecars
@@ -117,10 +120,13 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     readSession,
     digestOf,
     wrongKeys,
+    source: () => source,
   };
   countGateway(metrics, windowParts);
+  if (pods.place.kind !== 'static') countSource(metrics, () => source?.view);
 
   function kill(): void {
+    source?.stop();
     watch.stop();
     proxy.destroy();
   }
@@ -133,11 +139,12 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     async start() {
       // Wrong keys end the start where the store is there to tell.
       await Promise.race([own?.keys.atStart(), delay(clock, keysDeadlineMs)]);
-      await Promise.race([watch.start(), delay(clock, startDeadlineMs)]);
+      source = await openPodSource(pods.place, parts);
+      await Promise.race([firstAnswers(source, watch), delay(clock, startDeadlineMs)]);
       addresses = await proxy.listen();
       const { sidecars } = pods;
       const ready = watch.set.ready.length;
-      const all = { addresses: addresses.map(formatAddress), pods: pods.static.length, ready, sidecars };
+      const all = { addresses: addresses.map(formatAddress), pods: watch.set.pods.length, ready, sidecars };
       log.info(all, 'gateway listens');
     },
     drain(choice) {
@@ -151,6 +158,17 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
     },
     kill,
   };
+}
+
+/** The pods are listed from now on; resolves when those of the first list were asked, however late it comes. */
+async function firstAnswers(source: PodSource, watch: PodWatch): Promise<void> {
+  await new Promise<void>((resolve) => {
+    source.start((pods) => {
+      watch.list(pods);
+      resolve();
+    });
+  });
+  await watch.start();
 }
 
 function openPins(config: GatewayConfig): PinCookies | undefined {
@@ -186,7 +204,7 @@ function openHello({ pods, store }: GatewayConfig): HelloSigner | undefined {
 }
 
 function openWatch(
-  { pods, health, timeouts }: GatewayConfig,
+  { health, timeouts }: GatewayConfig,
   {
     pins,
     hello,
@@ -195,7 +213,6 @@ function openWatch(
   }: { pins: PinCookies | undefined; hello: HelloSigner | undefined; pool: UpstreamPool; parts: GatewayParts },
 ): PodWatch {
   return new PodWatch({
-    pods: pods.static,
     digestsOf: (name, uid) => pins?.podDigests(name, uid) ?? [],
     hello,
     path: health.path,

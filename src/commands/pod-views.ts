@@ -37,6 +37,9 @@ export function podViews({ watch, clock, slowStartMs }: PodViewParts): readonly 
       inFlight: pod.load.inFlight,
       uid: pod.uid,
       address: formatAddress(pod.address),
+      zone: pod.zone ?? null,
+      // How its sidecar calls it, where its source has no names but addresses.
+      says: watch.saidBy(pod.name)?.name ?? null,
       // Probes in a row that spoke against its state, and refused connections in a row.
       doubts: health?.doubts ?? 0,
       refusals: health?.refusals ?? 0,

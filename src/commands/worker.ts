@@ -85,7 +85,12 @@ function dutiesOf(window: Window, { log, metrics }: { readonly log: Log; readonl
       case 'session':
         return window.session(question.given);
       case 'state':
-        return { ready: window.ready(), pods: window.pods(), figures: window.figures() };
+        return {
+          ready: window.ready(),
+          pods: window.pods(),
+          source: window.source?.(),
+          figures: window.figures(),
+        };
     }
   }
   return {

@@ -67,9 +67,23 @@ export interface NamedAddress {
   readonly address: Address;
 }
 
+/** Where a gateway learns who its pods are. */
+export type PodsPlace =
+  | { readonly kind: 'static'; readonly pods: readonly NamedAddress[] }
+  /** A name, and the port of every address it has. */
+  | { readonly kind: 'dns'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'kubernetes';
+      /** Undefined: the gateway's own. */
+      readonly namespace: string | undefined;
+      readonly service: string;
+      /** A name in the Service, or a number at the pods; undefined: the only one there is. */
+      readonly port: string | number | undefined;
+    };
+
 export interface GatewayConfig extends CommonConfig {
   readonly role: 'gateway';
-  readonly pods: { readonly static: readonly NamedAddress[]; readonly sidecars: boolean };
+  readonly pods: { readonly place: PodsPlace; readonly sidecars: boolean };
   readonly affinity: {
     readonly pin: 'cookie' | 'table';
     /** `affinity.pinKey`, else the store's keys (each purpose derives its own from them); undefined: pin is table. */

@@ -17,8 +17,6 @@ export interface Problem {
 /** Collects problems; `path` names the key that has to be changed. */
 export type Report = (path: string, words: string) => void;
 
-export const notInThisVersion = 'is not available in this version';
-
 /** A mapping as YAML gives it. */
 export type Tree = Record<string, unknown>;
 

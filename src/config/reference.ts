@@ -42,7 +42,7 @@ listen:
 
 const exceptions = `## What has to be there
 
-- Role gateway: \`pods.static\` and \`session.preset\`; \`store.key\` unless \`pods.sidecars\` is false; \`affinity.pinKey\`
+- Role gateway: one of \`pods.static\`, \`pods.dns\` and \`pods.kubernetes\`, and \`session.preset\`; \`store.key\` unless \`pods.sidecars\` is false; \`affinity.pinKey\`
   or \`store.key\` for the pin cookie.
 - Role sidecar: \`application\`, \`sessions.directory\`, \`pod.name\`, \`session.preset\`, \`store.key\`, and a \`store.url\`
   that outlives the pod: \`memory:\` is refused, because sessions would die with the pod that they are to outlive.

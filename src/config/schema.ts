@@ -131,16 +131,28 @@ const gateway = {
       static: texts(/^[^=\s]{1,253}=\S{1,512}$/, 'NAME=HOST:PORT')
         .optional()
         .describe("The pods: each one's stable name and the address of its sidecar, or of the bare application."),
-      dns: text(anyLine, 'HOST:PORT').optional().describe('A headless Service. Not in this version.'),
+      dns: text(/^\S{1,512}$/, 'HOST:PORT')
+        .optional()
+        .describe(
+          'A name whose addresses are the pods (a headless Service), and the port of all of them. Pods are named by their address.',
+        ),
       kubernetes: z
         .object({
-          namespace: text(plainName, 'a name').optional().describe('Not in this version.'),
-          service: text(plainName, 'a name').optional().describe('Not in this version.'),
+          namespace: text(plainName, 'a name')
+            .optional()
+            .describe("The Service's namespace; by default the gateway's own."),
+          service: text(plainName, 'a name')
+            .optional()
+            .describe(
+              'The Service whose EndpointSlices list the pods. Needs a Role: `list`, `watch` on `endpointslices` of `discovery.k8s.io`.',
+            ),
           port: z
             .union([text(plainName, 'a port'), count({ min: 1, max: 65_535 })])
             .meta({ kind: 'name or number' })
             .optional()
-            .describe('Not in this version.'),
+            .describe(
+              "The port's name in the Service, or its number at the pods; by default the only one that there is.",
+            ),
         })
         .optional(),
       sidecars: flag()

@@ -10,11 +10,11 @@ import type { Address } from '../base/address.ts';
 import { parseAddress } from '../base/address.ts';
 import type { Secrets } from '../base/keyring.ts';
 import { canBindForOthers } from '../workers/listen-sockets.ts';
-import type { Config, GatewayConfig, NamedAddress, Place, SidecarConfig } from './config.ts';
+import type { Config, GatewayConfig, Place, SidecarConfig } from './config.ts';
 import type { Problem, Report } from './problems.ts';
-import { notInThisVersion } from './problems.ts';
 import type { Keys } from './schema.ts';
 import { settleListen } from './settle-listen.ts';
+import { settlePods } from './settle-pods.ts';
 import { settleSession, settleStore } from './settle-session.ts';
 
 export type Settled =
@@ -40,24 +40,19 @@ export function problemsOfAnyRole(keys: Keys): readonly Problem[] {
 export function settle(keys: Keys, options: { readonly dev: boolean }): Settled {
   const problems: Problem[] = [];
   const report: Report = (path, words) => void problems.push({ path, words });
-  refuseUnbuilt(keys, report);
+  refuseWorkers(keys, report);
   const config = keys.role === 'gateway' ? settleGateway(keys, report) : settleSidecar(keys, report, options.dev);
   return problems.length > 0 || config === undefined ? { kind: 'problems', problems } : { kind: 'config', config };
 }
 
-function refuseUnbuilt(keys: Keys, report: Report): void {
-  if (keys.role === 'gateway') {
-    if (keys.workers > 1 && !canBindForOthers) {
-      report('workers', `more than 1 needs Node 26.4 or newer; this is ${process.versions.node}`);
-    }
-    if (keys.workers > 1 && keys.affinity.pin === 'table' && keys.store.url.startsWith('memory:')) {
-      report(
-        'affinity.pin',
-        'can not be table with several workers and no shared store: each would have a table of its own',
-      );
-    }
-    if (keys.pods.dns !== undefined) report('pods.dns', `${notInThisVersion}; use pods.static`);
-    if (keys.pods.kubernetes !== undefined) report('pods.kubernetes', `${notInThisVersion}; use pods.static`);
+function refuseWorkers(keys: Keys, report: Report): void {
+  if (keys.role !== 'gateway' || keys.workers === 1) return;
+  if (!canBindForOthers) report('workers', `more than 1 needs Node 26.4 or newer; this is ${process.versions.node}`);
+  if (keys.affinity.pin === 'table' && keys.store.url.startsWith('memory:')) {
+    report(
+      'affinity.pin',
+      'can not be table with several workers and no shared store: each would have a table of its own',
+    );
   }
 }
 
@@ -117,47 +112,25 @@ function settleGateway(keys: Keys, report: Report): GatewayConfig | undefined {
     );
   }
   const store = settleStore(keys, report);
-  const pods = settleStatic(keys, report);
+  const place = settlePods(keys, report);
   const pinKeys: Secrets | undefined = keys.affinity.pinKey ?? keys.store.key;
   // Where store.key is missing anyway, one line is enough.
   if (keys.affinity.pin === 'cookie' && pinKeys === undefined && !sidecars) {
     report('affinity.pinKey', 'is needed to sign the pin cookie, or store.key, from which it is derived');
   }
   const { interval: intervalMs, fails, passes, path, slowStart: slowStartMs } = keys.health;
-  if (listen === undefined || session === undefined || store === undefined) return undefined;
+  if (listen === undefined || session === undefined || store === undefined || place === undefined) return undefined;
   return {
     role: 'gateway',
     ...common,
     listen,
     session,
     store,
-    pods: { static: pods, sidecars },
+    pods: { place, sidecars },
     affinity: { ...keys.affinity, pinKeys, cookie: keys.affinity.cookie },
     workers: keys.workers,
     health: { intervalMs, fails, passes, path, slowStartMs },
   };
-}
-
-function settleStatic(keys: Keys, report: Report): readonly NamedAddress[] {
-  const { static: entries, dns, kubernetes } = keys.pods;
-  const given = [entries, dns, kubernetes].filter((source) => source !== undefined).length;
-  if (given === 0) report('pods', 'needs pods.static: the role gateway has to know its pods');
-  if (given > 1) report('pods', 'takes one of static, dns and kubernetes');
-  if (entries?.length === 0) report('pods.static', 'is empty');
-  const pods: NamedAddress[] = [];
-  entries?.forEach((entry, index) => {
-    const at = entry.indexOf('=');
-    const name = entry.slice(0, at);
-    const address = parseAddress(entry.slice(at + 1));
-    if (!/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(name))
-      report(`pods.static[${index}]`, `"${name}" is not a pod name`);
-    else if (address === undefined || address.port === 0)
-      report(`pods.static[${index}]`, `"${entry}" is not NAME=HOST:PORT`);
-    else if (pods.some((pod) => pod.name === name))
-      report(`pods.static[${index}]`, `the name "${name}" is given twice`);
-    else pods.push({ name, address });
-  });
-  return pods;
 }
 
 function settleSidecar(keys: Keys, report: Report, dev: boolean): SidecarConfig | undefined {

@@ -5,7 +5,7 @@
  * Must not know how workers are started, nor what they serve.
  */
 
-import type { Condition, DrainRequest, PodView, SessionView, Window } from '../admin/window.ts';
+import type { Condition, DrainRequest, PodView, SessionView, SourceState, Window } from '../admin/window.ts';
 import type { LogLevel } from '../base/log.ts';
 import {
   addedUpIn,
@@ -71,6 +71,12 @@ export class CrewWindow implements Window {
     const { all, serving } = this.#options.crew;
     const podsOf = (workers: readonly WorkerProcess[]): PodView[] => workers.flatMap(({ state }) => state?.pods ?? []);
     return mergedPods(podsOf(serving), podsOf(all.filter((worker) => !serving.includes(worker))));
+  }
+
+  /** Each worker has one of its own; one that is in trouble is shown. */
+  source(): SourceState | undefined {
+    const sources = this.#options.crew.serving.flatMap(({ state }) => state?.source ?? []);
+    return sources.find(({ problem }) => problem !== null) ?? sources[0];
   }
 
   /** Each worker has a table of its own; the newest term is the truth (rules 23). */

@@ -5,7 +5,7 @@
  * Must not know how messages travel.
  */
 
-import type { Condition, PodView, SessionView } from '../admin/window.ts';
+import type { Condition, PodView, SessionView, SourceState } from '../admin/window.ts';
 import type { LogLevel } from '../base/log.ts';
 import type { MetricsReading } from '../base/metrics.ts';
 
@@ -43,6 +43,7 @@ export type ToWorker =
 export interface WorkerState {
   readonly ready: Condition;
   readonly pods: readonly PodView[];
+  readonly source?: SourceState | undefined;
   readonly figures: readonly (readonly [words: string, value: string])[];
 }
 

@@ -71,7 +71,7 @@ test('a value that can not be read does not hide what else is wrong', () => {
     'role: gateway\ntimeouts: { head: soon }\nlimits: { headBytes: 3x }\nsession: { preset: php }\nstore: { key: short }';
   assert.deepEqual(problems({ yaml }), [
     'limits.headBytes: "3x" is not a size such as 32k, 1m or 65536',
-    'pods: needs pods.static: the role gateway has to know its pods',
+    'pods: needs one of static, dns and kubernetes: the role gateway has to know its pods',
     'store.key: is not a secret of at least 16 bytes, or a list of them',
     'timeouts.head: "soon" is not a duration such as 500ms, 10s, 5m, 2h or 1d',
   ]);
@@ -179,18 +179,24 @@ test('the admin window needs a token beyond loopback, and in a sidecar for any T
   );
 });
 
-test('what this version does not have is refused, never ignored', () => {
-  for (const [yaml, path] of [
-    [gateway.replace('static: [pod-a=10.1.0.4:8080]', 'dns: app.shop.svc:8080'), 'pods.dns'],
+test('pods come from one place: a list, a name, or a Service', () => {
+  const from = (pods: string): unknown =>
+    gatewayConfig({ yaml: gateway.replace('static: [pod-a=10.1.0.4:8080]', pods) }).pods.place;
+  assert.deepEqual(from('dns: app.shop.svc:8080'), { kind: 'dns', host: 'app.shop.svc', port: 8080 });
+  const named = { kind: 'kubernetes', namespace: 'shop', service: 'app', port: 'http' };
+  assert.deepEqual(from('kubernetes: { namespace: shop, service: app, port: http }'), named);
+  assert.deepEqual(from('kubernetes: { service: app }'), { ...named, namespace: undefined, port: undefined });
+  assert.deepEqual(from('kubernetes: { service: app, port: 8080 }'), { ...named, namespace: undefined, port: 8080 });
+  for (const [pods, problem] of [
+    ['dns: 10.0.0.1:8080', 'pods.dns: "10.0.0.1:8080" is an address and no name: use pods.static'],
+    ['dns: app.shop.svc', 'pods.dns: "app.shop.svc" is not HOST:PORT'],
     [
-      gateway.replace('static: [pod-a=10.1.0.4:8080]', 'kubernetes: { namespace: shop, service: app, port: http }'),
-      'pods.kubernetes',
+      'kubernetes: { namespace: shop }',
+      'pods.kubernetes.service: is needed: the name of the Service whose pods these are',
     ],
+    ['dns: app:80, static: [a=10.0.0.1:80]', 'pods: takes one of static, dns and kubernetes'],
   ] as const) {
-    const [only, ...others] = problems({ yaml });
-    assert.ok(only?.startsWith(`${path}: `), `${path}: ${only ?? 'nothing'}`);
-    assert.match(only ?? '', /not available in this version/);
-    assert.deepEqual(others, []);
+    assert.deepEqual(problems({ yaml: gateway.replace('static: [pod-a=10.1.0.4:8080]', pods) }), [problem]);
   }
 });
 

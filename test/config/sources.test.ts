@@ -28,10 +28,8 @@ test('a value from the environment or a flag is YAML', () => {
     environment: { HOLDFAST_PODS_STATIC: '[a=10.0.0.1:80, b=10.0.0.2:80]', HOLDFAST_AFFINITY_STRICT: 'true' },
     set: ['affinity.boundedLoad=1.5', 'health={ interval: 5s }'],
   });
-  assert.deepEqual(
-    read.pods.static.map((pod) => pod.name),
-    ['a', 'b'],
-  );
+  const { place } = read.pods;
+  assert.deepEqual(place.kind === 'static' && place.pods.map((pod) => pod.name), ['a', 'b']);
   assert.equal(read.affinity.strict, true);
   assert.equal(read.affinity.boundedLoad, 1.5);
   assert.equal(read.health.intervalMs, 5000);

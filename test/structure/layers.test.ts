@@ -33,7 +33,8 @@ const importers: Readonly<Record<string, readonly string[]>> = {
   'pino-pretty': ['commands'],
   'prom-client': ['base'],
   undici: ['commands', 'kubernetes', 'sessions', 'upstream'],
-  yaml: ['config', 'injector'],
+  // kubernetes/: a kubeconfig.
+  yaml: ['config', 'injector', 'kubernetes'],
   // What peers answered and what the API server and files hold is read by schemas too.
   zod: ['config', 'injector', 'upstream'],
 };
