@@ -20,4 +20,5 @@ Route::get('/slow', [SessionController::class, 'slow']);
 Route::get('/big', [SessionController::class, 'big']);
 Route::get('/stream', [SessionController::class, 'stream']);
 Route::get('/memory', [SessionController::class, 'memory']);
+Route::get('/forwarded', [SessionController::class, 'forwarded']);
 Route::get('/who', [SessionController::class, 'who']);

@@ -101,6 +101,12 @@ class SessionController extends Controller
         return $this->text((string) strlen($ballast));
     }
 
+    /** What the proxies before this application say of the client, the client first. */
+    public function forwarded(Request $request): Response
+    {
+        return $this->text($request->header('X-Forwarded-For', 'nobody').' '.$request->header('X-Forwarded-Proto', ''));
+    }
+
     /** Which process answers. */
     public function who(Request $request): Response
     {
