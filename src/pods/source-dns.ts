@@ -154,7 +154,10 @@ export class DnsSource implements PodSource {
       }
     }
     throw failure?.kind === 'no-name' || failure === undefined
-      ? new SourceFailure('no-name', `there is no name ${place.host} (asked for ${names.join(', ')})`)
+      ? new SourceFailure(
+          'no-name',
+          `no name ${place.host}, or a headless Service without ready pods (asked for ${names.join(', ')})`,
+        )
       : failure;
   }
 

@@ -168,7 +168,7 @@ test('a name that is not there any more is believed after half a minute; one tha
     [never.source.view.isSeen, never.lists.length, never.source.view.errors.get('no-name')],
     [false, 0, 1],
   );
-  assert.match(never.source.view.problem ?? '', /no name app\.shop\.svc .*app\.shop\.svc\.cluster\.local/);
+  assert.match(never.source.view.problem ?? '', /no name app\.shop\.svc, .*app\.shop\.svc\.cluster\.local/);
 });
 
 test('a name without addresses is a list without pods, with the reason', async (t) => {
