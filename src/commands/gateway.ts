@@ -28,6 +28,7 @@ import type { ConfiguredStore } from './configured-store.ts';
 import { observeExchanges } from './exchange-observer.ts';
 import { countGateway, gatewayWindow } from './gateway-window.ts';
 import { openCodec, openDigest, type ProcessParts } from './process-parts.ts';
+import { openDeletionCosts } from './open-deletion-costs.ts';
 import { countSource, openPodSource } from './pods-source.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
@@ -124,9 +125,11 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   };
   countGateway(metrics, windowParts);
   if (pods.place.kind !== 'static') countSource(metrics, () => source?.view);
+  const costs = openDeletionCosts(pods.place, { watch, clock, log, metrics });
 
   function kill(): void {
     source?.stop();
+    costs?.stop();
     watch.stop();
     proxy.destroy();
   }
@@ -141,6 +144,7 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
       await Promise.race([own?.keys.atStart(), delay(clock, keysDeadlineMs)]);
       source = await openPodSource(pods.place, parts);
       await Promise.race([firstAnswers(source, watch), delay(clock, startDeadlineMs)]);
+      await costs?.start();
       addresses = await proxy.listen();
       const { sidecars } = pods;
       const ready = watch.set.ready.length;

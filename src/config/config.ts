@@ -79,6 +79,8 @@ export type PodsPlace =
       readonly service: string;
       /** A name in the Service, or a number at the pods; undefined: the only one there is. */
       readonly port: string | number | undefined;
+      /** Each pod is annotated with the number of its sessions. */
+      readonly deletionCost: boolean;
     };
 
 export interface GatewayConfig extends CommonConfig {

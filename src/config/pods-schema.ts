@@ -37,6 +37,11 @@ export const pods = z
           .describe(
             "The port's name in the Service, or its number at the pods; by default the only one that there is.",
           ),
+        deletionCost: flag()
+          .prefault(false)
+          .describe(
+            'Each pod is annotated with the number of its sessions, so that a Deployment that is scaled in loses those with the fewest. Needs `patch` on `pods/status` (docs/decisions/deletion-cost.md).',
+          ),
       })
       .optional(),
     sidecars: flag()

@@ -58,10 +58,10 @@ function settleDns(given: string, report: Report): PodsPlace | undefined {
 }
 
 function settleKubernetes(
-  { namespace, service, port }: NonNullable<Keys['pods']['kubernetes']>,
+  { namespace, service, port, deletionCost }: NonNullable<Keys['pods']['kubernetes']>,
   report: Report,
 ): PodsPlace | undefined {
-  if (service !== undefined) return { kind: 'kubernetes', namespace, service, port };
+  if (service !== undefined) return { kind: 'kubernetes', namespace, service, port, deletionCost };
   report('pods.kubernetes.service', 'is needed: the name of the Service whose pods these are');
   return undefined;
 }

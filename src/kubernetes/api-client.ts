@@ -5,7 +5,7 @@
  * Must not know what the pages hold, nor when to ask again.
  */
 
-import { Client } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 
 import { HoldfastError } from '../base/errors.ts';
 import { type SourceError, SourceFailure } from '../pods/pod-source.ts';
@@ -22,6 +22,8 @@ const pageBytesMax = 64 * 1024 * 1024;
 const statusBytesMax = 64 * 1024;
 const wordsMax = 300;
 const retryAfterMaxMs = 60_000;
+/** Of a change: not found; in conflict, or not valid, because the uid is another one by now. */
+const goneStatuses: ReadonlySet<number> = new Set([404, 409, 422]);
 
 export class ApiClient {
   readonly #client: Client;
@@ -61,6 +63,21 @@ export class ApiClient {
     return this.#get(path, query, 0);
   }
 
+  /**
+   * Changes what is at `path` (JSON merge patch, RFC 7396). False: it is not there any more, or is another object.
+   * @throws SourceFailure
+   */
+  async mergePatch(path: string, patch: unknown): Promise<boolean> {
+    const content = { type: 'application/merge-patch+json', body: JSON.stringify(patch) };
+    const answer = await this.#send(path, answerMs, content);
+    if (goneStatuses.has(answer.statusCode)) {
+      answer.body.destroy();
+      return false;
+    }
+    await read(await this.#checked(answer), pageBytesMax).catch((error: unknown) => Promise.reject(asFailure(error)));
+    return true;
+  }
+
   /** Ends what is under way. */
   destroy(why?: Error): void {
     // Nothing is left to be told: who waited has been.
@@ -68,22 +85,36 @@ export class ApiClient {
   }
 
   async #get(path: string, query: Query, bodyMs: number): Promise<AsyncIterable<Buffer>> {
+    return this.#checked(await this.#send(`${path}?${new URLSearchParams(query).toString()}`, bodyMs, undefined));
+  }
+
+  async #send(
+    target: string,
+    bodyMs: number,
+    content: { readonly type: string; readonly body: string } | undefined,
+  ): Promise<Dispatcher.ResponseData> {
     const { basePath, token } = this.#access;
     const answer = await this.#client
       .request({
-        method: 'GET',
-        path: `${basePath}${path}?${new URLSearchParams(query).toString()}`,
+        method: content === undefined ? 'GET' : 'PATCH',
+        path: `${basePath}${target}`,
+        body: content?.body ?? null,
         headers: {
           accept: 'application/json',
           'user-agent': 'holdfast',
+          ...(content === undefined ? {} : { 'content-type': content.type }),
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         },
         headersTimeout: answerMs,
         bodyTimeout: bodyMs,
       })
       .catch((error: unknown) => Promise.reject(asFailure(error)));
-    const { statusCode, headers, body } = answer;
-    body.on('error', () => undefined);
+    answer.body.on('error', () => undefined);
+    return answer;
+  }
+
+  /** The body of an answer that is what was asked for. @throws SourceFailure */
+  async #checked({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<AsyncIterable<Buffer>> {
     const isJson = String(headers['content-type'] ?? '').startsWith('application/json');
     if (statusCode === 200 && isJson) return body;
     const words = isJson ? await statusWords(body) : `not from an API server (${String(headers['content-type'])})`;

@@ -22,6 +22,8 @@ export interface StackOptions {
   readonly gateways?: number;
   readonly gateway?: Settings;
   readonly sidecar?: Settings;
+  /** What `change` makes of the application; a statefulset by default. */
+  readonly workload?: 'statefulset' | 'deployment';
   /** The last word on each object before it is applied. */
   readonly change?: (object: KubernetesObject) => KubernetesObject;
 }
@@ -30,7 +32,7 @@ export class Stack {
   /** Where clients inside the cluster go. */
   readonly origin: string;
   /** `statefulset/application`, for kubectl. */
-  readonly application = 'statefulset/application';
+  readonly application: string;
   readonly gateway = 'deployment/holdfast-gateway';
   /** What the session checker has to know of the application. */
   readonly traits = applications.laravel.traits;
@@ -41,6 +43,7 @@ export class Stack {
   constructor(namespace: Namespace, options: StackOptions) {
     this.#namespace = namespace;
     this.#gateways = options.gateways ?? 2;
+    this.application = `${options.workload ?? 'statefulset'}/application`;
     const service = this.#gateways > 0 ? 'holdfast-gateway' : 'application';
     this.origin = `http://${service}.${namespace.name}.svc.cluster.local`;
   }

@@ -1,0 +1,110 @@
+/**
+ * What a gateway that lists its pods does for them besides: the real ReplicaSet controller takes the pods with the fewest
+ * sessions (`pods.kubernetes.deletionCost`), and a sidecar that no hook tells of its end hears of it.
+ */
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { repositoryRoot } from '../support/processes.ts';
+import { clusterTest, endGroup } from './cluster.ts';
+import type { KubernetesObject, Namespace } from './cluster.ts';
+import { Stack } from './stack.ts';
+
+interface Pod extends KubernetesObject {
+  readonly metadata: KubernetesObject['metadata'] & { readonly annotations?: Readonly<Record<string, string>> };
+  readonly status: { readonly podIP: string };
+}
+
+const cost = 'controller.kubernetes.io/pod-deletion-cost';
+
+/** A Deployment instead of the StatefulSet, and a gateway that lists its pods and writes their costs. */
+function costly(object: KubernetesObject): KubernetesObject {
+  if (object.kind === 'StatefulSet') {
+    const spec = Object.entries(object['spec'] as object).filter(
+      ([key]) => key !== 'serviceName' && key !== 'podManagementPolicy',
+    );
+    // Without its hook: the gateway's word has to do.
+    const text = JSON.stringify(Object.fromEntries(spec)).replace(/"lifecycle":\{"preStop":\{"exec":[^}]*\}\}\}?,/, '');
+    return { ...object, kind: 'Deployment', spec: JSON.parse(text) as object };
+  }
+  if (object.kind === 'ServiceAccount' && object.metadata.name === 'holdfast-gateway')
+    return { ...object, automountServiceAccountToken: true };
+  if (object.kind === 'Deployment' && object.metadata.name === 'holdfast-gateway') {
+    const text = JSON.stringify(object).replaceAll(
+      '"automountServiceAccountToken":false',
+      '"automountServiceAccountToken":true',
+    );
+    return JSON.parse(text) as KubernetesObject;
+  }
+  if (object.kind !== 'ConfigMap') return object;
+  const data = object['data'] as Readonly<Record<string, string>>;
+  const settings = parse(data['config.yaml']!) as Readonly<Record<string, unknown>>;
+  if (settings['role'] !== 'gateway') return object;
+  const pods = { kubernetes: { service: 'application-pods', port: 'http', deletionCost: true } };
+  return { ...object, data: { 'config.yaml': stringify({ ...settings, pods }) } };
+}
+
+clusterTest('a Deployment that is scaled in loses the pods with the fewest sessions', async (t, namespace) => {
+  const rights = await readFile(join(repositoryRoot, 'manifests/components/deletion-cost/role.yaml'), 'utf8');
+  const roles = parseAllDocuments(rights.replaceAll('shop', namespace.name)).map(
+    (document) => document.toJS() as KubernetesObject,
+  );
+  const rules = [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] }];
+  const metadata = { name: 'lists-pods' };
+  await namespace.apply([
+    ...roles,
+    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata, rules },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
+      subjects: [{ kind: 'ServiceAccount', name: 'holdfast-gateway', namespace: namespace.name }],
+    },
+  ]);
+  await Stack.deploy(namespace, { change: costly, gateways: 1, workload: 'deployment' });
+  const pods = await application(namespace);
+  assert.equal(pods.length, 3);
+  // By their addresses, so that each has as many as the test wants; the one in the middle has the most.
+  const wanted = [3, 9, 1];
+  const script =
+    'for (const url of process.argv.slice(1)) { const answer = await fetch(url); if (!answer.ok) throw new Error(answer.status); await answer.text(); }';
+  const urls = pods.flatMap(({ status }, index) =>
+    Array.from({ length: wanted[index]! }, () => `http://${status.podIP}:8080/inc`),
+  );
+  await namespace.inside(['node', '--input-type=module', '-e', script, ...urls]);
+  await namespace.until('each pod has its number', async () => {
+    const costs = (await application(namespace)).map(({ metadata: { annotations } }) => annotations?.[cost]);
+    return JSON.stringify(costs) === JSON.stringify(wanted.map(String));
+  });
+  const heard = pods.map(({ metadata: { name } }) => follow(t, namespace, name));
+  await namespace.kubectl(['scale', 'deployment/application', '--replicas=1']);
+  await namespace.until('one is left', async () => (await application(namespace)).length === 1);
+  assert.equal((await application(namespace))[0]!.metadata.name, pods[1]!.metadata.name);
+  assert.deepEqual(
+    heard.map((said) => said().includes('a gateway says that this pod is terminating')),
+    [true, false, true],
+  );
+});
+
+/** What a pod's sidecar has said since now. */
+function follow(t: TestContext, namespace: Namespace, pod: string): () => string {
+  const logs = namespace.startKubectl(['logs', '-f', pod, '-c', 'holdfast', '--since=1s']);
+  t.after(() => endGroup(logs));
+  let text = '';
+  logs.stdout?.setEncoding('utf8').on('data', (more: string) => (text += more));
+  return () => text;
+}
+
+/** In the order of their names. */
+async function application(namespace: Namespace): Promise<readonly Pod[]> {
+  const { items } = await namespace.get<{ readonly items: readonly Pod[] }>(
+    'pods',
+    '-l',
+    'app.kubernetes.io/name=application',
+  );
+  return items.toSorted((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1));
+}
