@@ -183,8 +183,10 @@ test('pods come from one place: a list, a name, or a Service', () => {
   const from = (pods: string): unknown =>
     gatewayConfig({ yaml: gateway.replace('static: [pod-a=10.1.0.4:8080]', pods) }).pods.place;
   assert.deepEqual(from('dns: app.shop.svc:8080'), { kind: 'dns', host: 'app.shop.svc', port: 8080 });
-  const named = { kind: 'kubernetes', namespace: 'shop', service: 'app', port: 'http' };
+  const named = { kind: 'kubernetes', namespace: 'shop', service: 'app', port: 'http', deletionCost: false };
   assert.deepEqual(from('kubernetes: { namespace: shop, service: app, port: http }'), named);
+  const costly = { ...named, deletionCost: true };
+  assert.deepEqual(from('kubernetes: { namespace: shop, service: app, port: http, deletionCost: true }'), costly);
   assert.deepEqual(from('kubernetes: { service: app }'), { ...named, namespace: undefined, port: undefined });
   assert.deepEqual(from('kubernetes: { service: app, port: 8080 }'), { ...named, namespace: undefined, port: 8080 });
   for (const [pods, problem] of [
