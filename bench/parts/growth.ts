@@ -1,7 +1,9 @@
 /**
  * Whether a request costs more where there is more of something: pods, sessions, connections. The sessions are made
  * up, with the cookies that the proxy itself would have given them, since a million first requests would be a
- * measurement of their own; a few of them prove that the proxy takes them for its own.
+ * measurement of their own; a few of them prove that the proxy takes them for its own. Of a hundred thousand and more none
+ * comes back before its round is over: each request is the first that the process sees of its session, which is the
+ * dearest case and not the usual one, as browsers ask several times in a row.
  */
 
 import type { Contender, Visitor } from '../contender.ts';
