@@ -2,7 +2,9 @@
  * What an attacker costs: `make bench-attacks`. Each attack of attacks/attacks.ts against a gateway as it is deployed,
  * while normal users are served; before each one the same users alone. ONLY=part-of-a-name runs some.
  *
- * The gateway has a core of its own, everything else the other one. Loopback only.
+ * The gateway has a core of its own, everything else the other one. Whose the users' waiting is shows beside it: how much of
+ * the time the gateway's own thread ran, and how much it was ready to and others had its core. Where it ran little, users
+ * waited for the application, the attacker or themselves. Loopback only.
  */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -27,6 +29,9 @@ interface Outcome {
   readonly baseBytes: number;
   readonly peakBytes: number;
   readonly metrics: string;
+  /** Shares of the time of the attack. */
+  readonly ran: number;
+  readonly waited: number;
 }
 
 const processes = new Processes();
@@ -34,9 +39,9 @@ const folder = await mkdtemp(join(tmpdir(), 'holdfast-attacks-'));
 try {
   console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.versions.node}\n`);
   console.log(
-    '| attack | connections | sent | memory before, peak | per byte sent | per connection | p99 alone, attacked | ratio | failed | seen in the metrics |',
+    '| attack | connections | sent | memory before, peak | per byte sent | per connection | p99 alone, attacked | ratio | the gateway ran, waited | failed | seen in the metrics |',
   );
-  console.log('|---|---|---|---|---|---|---|---|---|---|');
+  console.log('|---|---|---|---|---|---|---|---|---|---|---|');
   for (const attack of attacks) if (attack.name.includes(only)) console.log(row(attack, await run(attack)));
 } finally {
   await processes.close();
@@ -80,6 +85,7 @@ async function run(attack: Attack): Promise<Outcome> {
     const alone = await users(port, wait(aloneMs));
     const before = counts(await metrics());
     const baseBytes = await memory(gateway.pid);
+    const start = { thread: await threadTime(gateway.pid), atMs: performance.now() };
     const attacker = processes.start('attacker', [
       ...core(1),
       nodeProgram,
@@ -93,8 +99,14 @@ async function run(attack: Attack): Promise<Outcome> {
     }, sampleMs);
     const attacked = await users(port, attacker.ended);
     clearInterval(sampling);
+    const end = await threadTime(gateway.pid);
+    const tookMs = performance.now() - start.atMs;
+    const shares = {
+      ran: (end.ranMs - start.thread.ranMs) / tookMs,
+      waited: (end.waitedMs - start.thread.waitedMs) / tookMs,
+    };
     const told = JSON.parse(attacker.output.trim().split('\n').at(-1) ?? '') as Told;
-    return { alone, attacked, told, baseBytes, peakBytes, metrics: grown(before, counts(await metrics())) };
+    return { alone, attacked, told, baseBytes, peakBytes, metrics: grown(before, counts(await metrics())), ...shares };
   } finally {
     gateway.signal('SIGKILL');
     application.signal('SIGKILL');
@@ -102,7 +114,7 @@ async function run(attack: Attack): Promise<Outcome> {
   }
 }
 
-function row(attack: Attack, { alone, attacked, told, baseBytes, peakBytes, metrics }: Outcome): string {
+function row(attack: Attack, { alone, attacked, told, baseBytes, peakBytes, metrics, ran, waited }: Outcome): string {
   const moreBytes = Math.max(0, peakBytes - baseBytes);
   const cells = [
     attack.name,
@@ -113,6 +125,7 @@ function row(attack: Attack, { alone, attacked, told, baseBytes, peakBytes, metr
     `${(moreBytes / 1024 / attack.connections).toFixed(1)} KB`,
     `${alone.p99Ms.toFixed(1)}, ${attacked.p99Ms.toFixed(1)} ms`,
     (attacked.p99Ms / alone.p99Ms).toFixed(1),
+    `${(ran * 100).toFixed(0)} %, ${(waited * 100).toFixed(0)} %`,
     `${attacked.failures} of ${attacked.requests}`,
     metrics,
   ];
@@ -123,6 +136,13 @@ function row(attack: Attack, { alone, attacked, told, baseBytes, peakBytes, metr
 async function memory(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
+/** How long a process's main thread has run, and has been ready to run while others had its core. */
+async function threadTime(pid: number): Promise<{ readonly ranMs: number; readonly waitedMs: number }> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/schedstat`, 'utf8');
+  const [ranNs = 0, waitedNs = 0] = text.split(' ').map(Number);
+  return { ranMs: ranNs / 1e6, waitedMs: waitedNs / 1e6 };
 }
 
 /** What a limit or a timeout counts, by its label or its name. */
