@@ -8,7 +8,6 @@ import { createAdmin } from '../admin/admin-server.ts';
 import type { Condition, Window } from '../admin/window.ts';
 import { type Address, formatAddress, parseAddress } from '../base/address.ts';
 import { systemClock } from '../base/clock.ts';
-import { HoldfastError } from '../base/errors.ts';
 import { Lifecycle, onSignals, surviveFaults } from '../base/lifecycle.ts';
 import { createLog, type Log, type LogLevel, logLevels } from '../base/log.ts';
 import { countProcess, Metrics } from '../base/metrics.ts';
@@ -20,6 +19,7 @@ import { ServiceLookup } from '../injector/service-lookup.ts';
 import { SkipEvents } from '../injector/skip-events.ts';
 import { Webhook } from '../injector/webhook.ts';
 import { ApiServer } from '../kubernetes/api-server.ts';
+import { readApiAccess } from '../kubernetes/read-access.ts';
 import { startFailed } from './process-end.ts';
 import { judgeSidecar, readDefaults } from './sidecar-defaults.ts';
 import { readVersion } from './version.ts';
@@ -90,6 +90,7 @@ interface Parts {
 
 /** What is started here is stopped in reverse. */
 async function start(settings: InjectorSettings, { log, metrics, lifecycle }: Parts): Promise<void> {
+  const { namespace } = await readApiAccess(process.env);
   const api = new ApiServer(process.env);
   lifecycle.add({ name: 'api server', boundMs: closeBoundMs, stop: () => api.close() });
   const parts = { api, log, clock: systemClock };
@@ -115,7 +116,7 @@ async function start(settings: InjectorSettings, { log, metrics, lifecycle }: Pa
     { name: 'injector_certificate_expiry_timestamp_seconds', help: 'When the certificate that is shown ends.' },
     () => server.expiresMs / 1000,
   );
-  const certificate = openCertificate(settings, { ...parts, serve: (pair) => server.show(pair) });
+  const certificate = openCertificate(settings, { ...parts, namespace, serve: (pair) => server.show(pair) });
   const window = injectorWindow(() => certificate.missing);
   const { probes } = settings;
   const admin = await createAdmin({ listen: { kind: 'tcp', address: probes }, full: false, window, metrics, log });
@@ -130,6 +131,7 @@ async function start(settings: InjectorSettings, { log, metrics, lifecycle }: Pa
 
 type CertificateParts = Pick<Parts, 'log'> & {
   readonly api: ApiServer;
+  readonly namespace: string;
   readonly clock: typeof systemClock;
   readonly serve: (pair: { readonly certificate: string; readonly key: string }) => void;
 };
@@ -139,10 +141,8 @@ function openCertificate(
   parts: CertificateParts,
 ): OwnCertificate | FileCertificate {
   if (files !== undefined) return new FileCertificate({ ...parts, ...files });
-  const namespace = parts.api.namespace;
-  if (namespace === undefined) throw new HoldfastError('api-server-unavailable', 'the pod does not know its namespace');
   const { secret, service, webhook, certificateDays } = flags;
-  return new OwnCertificate({ ...parts, namespace, secret, service, webhook, lifetimeMs: certificateDays * dayMs });
+  return new OwnCertificate({ ...parts, secret, service, webhook, lifetimeMs: certificateDays * dayMs });
 }
 
 /** Only its probes are shown. */

@@ -1,15 +1,15 @@
 /**
- * The API server as a pod reaches it: JSON by HTTPS, with the token of the pod's service account. A few requests a minute;
- * no caches, no retries: whoever asks knows what a failure means for it.
+ * What the injector asks of the API server, and writes there: JSON, a few requests a minute. No watches, no caches, no
+ * retries: whoever asks knows what a failure means for it. Sources of pods have a client of their own (api-client.ts), which
+ * knows what each failure means for a list.
  *
  * Must not know what is asked for.
  */
 
-import { readFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { HoldfastError } from '../base/errors.ts';
+import type { ApiAccess } from './api-access.ts';
+import { readApiAccess } from './read-access.ts';
 
 /** What was answered; `status` 404, 403 and 409 mean something to most who ask. */
 export interface ApiAnswer {
@@ -25,47 +25,31 @@ export interface ApiCall {
   readonly timeoutMs?: number;
 }
 
-const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
 const timeoutMs = 5_000;
 /** Lists come in pages of a few hundred objects. */
 const answerBytesMax = 32 * 1024 * 1024;
 
 export class ApiServer {
-  /** Of the pod, as its account says; undefined where that is not mounted. */
-  readonly namespace: string | undefined;
-  readonly #origin: string;
-  readonly #agent: Agent;
-  readonly #tokenFile: string;
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  #agent: { readonly agent: Agent; readonly by: string } | undefined;
 
-  /**
-   * @param environment has KUBERNETES_SERVICE_HOST and _PORT in every pod.
-   * @throws HoldfastError 'api-server-unavailable' outside a pod, or without a service account.
-   */
-  constructor(environment: Readonly<Record<string, string | undefined>>, folder = accountFolder) {
-    const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = environment;
-    if (!host) throw unavailable('this is no pod: KUBERNETES_SERVICE_HOST is not set');
-    this.#origin = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
-    this.#tokenFile = join(folder, 'token');
-    try {
-      const ca = readFileSync(join(folder, 'ca.crt'), 'utf8');
-      this.#agent = new Agent({ connect: { ca, timeout: timeoutMs }, connections: 8, pipelining: 1 });
-      this.namespace = readFileSync(join(folder, 'namespace'), 'utf8').trim();
-    } catch (error) {
-      throw unavailable(`the service account is not mounted at ${folder}`, error);
-    }
+  /** @param environment says where it is (read-access.ts). */
+  constructor(environment: Readonly<Record<string, string | undefined>>) {
+    this.#environment = environment;
   }
 
   /** @throws HoldfastError 'api-server-unavailable': no answer within the call's time. */
   async call({ method, path, body, timeoutMs: ms = timeoutMs }: ApiCall): Promise<ApiAnswer> {
     try {
-      // Read anew each time: the kubelet replaces it before it expires.
-      const token = (await readFile(this.#tokenFile, 'utf8')).trim();
-      const answer = await request(this.#origin + path, {
+      // Read anew each time: the token is replaced before it expires.
+      const access = await readApiAccess(this.#environment);
+      const answer = await request(access.origin + access.basePath + path, {
         method,
-        dispatcher: this.#agent,
+        dispatcher: this.#agentFor(access),
         headers: {
-          authorization: `Bearer ${token}`,
           accept: 'application/json',
+          'user-agent': 'holdfast',
+          ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -73,12 +57,38 @@ export class ApiServer {
       });
       return { status: answer.statusCode, body: asJson(await readAll(answer.body)) };
     } catch (error) {
-      throw unavailable(`${method} ${path.split('?', 1)[0] ?? ''}: ${reasonOf(error)}`, error);
+      throw new HoldfastError(
+        'api-server-unavailable',
+        `${method} ${path.split('?', 1)[0] ?? ''}: ${reasonOf(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
   async close(): Promise<void> {
-    await this.#agent.close();
+    await this.#agent?.agent.close();
+  }
+
+  /** The same for as long as we are the same to the same authority. */
+  #agentFor({ ca, clientCertificate, serverName, verified }: ApiAccess): Agent {
+    const by = JSON.stringify([ca, clientCertificate, serverName, verified]);
+    if (this.#agent?.by === by) return this.#agent.agent;
+    void this.#agent?.agent.close();
+    const agent = new Agent({
+      connections: 8,
+      pipelining: 1,
+      connect: {
+        timeout: timeoutMs,
+        rejectUnauthorized: verified,
+        ...(ca === undefined ? {} : { ca }),
+        ...(clientCertificate === undefined ? {} : { cert: clientCertificate.certificate, key: clientCertificate.key }),
+        ...(serverName === undefined ? {} : { servername: serverName }),
+      },
+    });
+    this.#agent = { agent, by };
+    return agent;
   }
 }
 
@@ -110,8 +120,4 @@ function asJson(text: string): unknown {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-}
-
-function unavailable(detail: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('api-server-unavailable', detail, { cause });
 }

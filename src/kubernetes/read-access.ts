@@ -26,7 +26,7 @@ export async function readApiAccess(env: Readonly<Record<string, string | undefi
   if (host === undefined || host === '') {
     throw new HoldfastError(
       'bad-configuration',
-      'pods.kubernetes: this is no pod (KUBERNETES_SERVICE_HOST is not set), and KUBECONFIG names no file',
+      'This is no pod (KUBERNETES_SERVICE_HOST is not set), and KUBECONFIG names no file',
     );
   }
   return {
@@ -48,7 +48,7 @@ async function ownFile(name: string): Promise<string> {
   } catch (cause) {
     throw new HoldfastError(
       'bad-configuration',
-      `pods.kubernetes: ${path} can not be read: the pod needs a service account and automountServiceAccountToken: true`,
+      `${path} can not be read: the pod needs a service account and automountServiceAccountToken: true`,
       { cause },
     );
   }

@@ -21,10 +21,10 @@ function resources(file: string): readonly Resource[] {
   );
 }
 
-function only<Shape>(file: string, kind: string): Shape & Resource {
+function only(file: string, kind: string): Resource {
   const found = resources(file).find((resource) => resource.kind === kind);
   assert.ok(found !== undefined, `${file} has no ${kind}`);
-  return found as Shape & Resource;
+  return found;
 }
 
 interface Webhooks {
@@ -48,7 +48,7 @@ interface Webhooks {
 }
 
 test('no webhook can keep a pod from being created, and none is asked about the system, the injector, or who does not ask', () => {
-  const { webhooks } = only<Webhooks>('webhook.yaml', 'MutatingWebhookConfiguration');
+  const { webhooks } = only('webhook.yaml', 'MutatingWebhookConfiguration') as Resource & Webhooks;
   assert.deepEqual(
     webhooks.map(({ clientConfig }) => clientConfig.service.path),
     ['/pods', '/workloads'],
@@ -74,7 +74,7 @@ interface Rules {
 
 test('the injector may write one Secret and one webhook configuration, by their names, and reads no other Secret', () => {
   const said = (['Role', 'ClusterRole'] as const).flatMap((kind) =>
-    only<Rules>('access.yaml', kind).rules.map(({ resources: what, resourceNames = [], verbs }) =>
+    (only('access.yaml', kind) as Resource & Rules).rules.map(({ resources: what, resourceNames = [], verbs }) =>
       [what.join(), resourceNames.join(), verbs.join()].join(' '),
     ),
   );
