@@ -233,6 +233,7 @@ class Sidecar implements RunningRole {
       ...shared,
       own,
       application,
+      applicationRefused: () => this.#application.doubted(),
       gate: wrapGate?.(keeper, this.#directory) ?? keeper,
       codec: this.#codec,
       signer: new InternalSigner(secrets),

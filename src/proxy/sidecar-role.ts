@@ -28,6 +28,8 @@ import type { Answered, AttemptFailure, ExchangeEnd, ExchangeRequest, Plan, Role
 export interface SidecarRoleOptions {
   readonly own: Owner;
   readonly application: Address;
+  /** It refused a connection. */
+  readonly applicationRefused: () => void;
   readonly gate: SessionGate;
   readonly codec: SessionCodec;
   /** The session's name in the store, and its keyed digest for logs. */
@@ -111,6 +113,7 @@ class SidecarPlan implements Plan {
 
   next(failure: AttemptFailure | undefined): Step | Promise<Step> {
     if (failure === undefined) return this.#first();
+    if (this.#owner === undefined && failure.reason === 'upstream-refused') this.#options.applicationRefused();
     const epoch = this.#owner?.epoch;
     if (epoch === undefined || this.#session === undefined) return this.#withoutApplication(failure);
     const how = ownerAfter(failure);

@@ -1,5 +1,6 @@
 /**
- * Whether the sidecar's own application accepts connections: tried once a second (rules 33). One that refuses has
+ * Whether the sidecar's own application accepts connections: tried once a second (rules 33), and at once when a request
+ * found that it does not: the pod is to be out of its Service as soon as its application is gone. One that refuses has
  * ended; one that stays silent may only be busy.
  *
  * Must not know sessions; it tells a listener when the answer changes.
@@ -24,6 +25,7 @@ export class ApplicationWatch {
   readonly #options: ApplicationWatchOptions;
   #state: ApplicationState | undefined;
   #timer: Timer | undefined;
+  #trying = false;
   #stopped = false;
 
   constructor(options: ApplicationWatchOptions) {
@@ -45,9 +47,18 @@ export class ApplicationWatch {
     this.#timer?.cancel();
   }
 
+  /** A connection was refused just now. Many say so at once; what is known already needs no other try. */
+  doubted(): void {
+    if (!this.accepts || this.#trying || this.#stopped) return;
+    this.#timer?.cancel();
+    void this.#try();
+  }
+
   async #try(): Promise<void> {
     const { application, clock } = this.#options;
+    this.#trying = true;
     const result = await probe(application, { timeoutMs: intervalMs, signer: undefined, path: undefined });
+    this.#trying = false;
     if (this.#isStopped()) return;
     this.#is(result.kind === 'passed' ? 'accepts' : result.refused ? 'refuses' : 'silent');
     this.#timer = clock.after(intervalMs, () => void this.#try());

@@ -508,6 +508,7 @@ test('a client that came by a plain Service is sent to another pod, with its ses
   assert.equal((await sidecar.ask('/with', { cookie })).text, 'from the application');
   assert.deepEqual([other.gate.asks[0]?.hopped, other.gate.asks[0]?.fromGateway], [true, true]);
   assert.deepEqual(sidecar.gate.last.told, ['abandon not-sent'], 'nothing of it is in flight here');
+  assert.deepEqual([sidecar.gate.refusals, other.gate.refusals], [1, 0], 'and it is told that its application refused');
   assert.equal((await sidecar.ask('/without')).text, 'from the application');
   assert.equal(other.application.requests.at(-1)?.target, '/without');
 });

@@ -71,6 +71,8 @@ export class ScriptedGate implements SessionGate {
   admission: (ask: AdmitAsk) => Admission | Promise<Admission> = ({ session: id }) => this.here(id);
   verdict: () => Verdict | Promise<Verdict> = () => ({ kind: 'leave' });
   visits = 0;
+  /** How often the application was found to refuse connections. */
+  refusals = 0;
 
   admit(ask: AdmitAsk): Admission | Promise<Admission> {
     this.asks.push(ask);
@@ -136,6 +138,7 @@ export class SidecarUnderTest {
     const role: SidecarRole = new SidecarRole({
       own,
       application: application.address,
+      applicationRefused: () => gate.refusals++,
       gate,
       codec: createSessionCodec({ preset: 'plain', cookie: cookieName, keys: [] }),
       nameOf,

@@ -53,3 +53,20 @@ test('one question at a time, and none after the end', async (t) => {
   watch.stop();
   assert.equal(clock.pending, 0);
 });
+
+test('who was refused has it asked at once, and not again while it is asked or known', async (t) => {
+  const clock = new ManualClock();
+  const heard: ApplicationState[] = [];
+  const application = { host: '127.0.0.1', port: await freePort() };
+  const server = createServer((socket) => socket.on('error', () => undefined).destroy());
+  await new Promise<void>((resolve) => server.listen(application.port, application.host, resolve));
+  const watch = new ApplicationWatch({ application, clock, onChange: (state) => heard.push(state) });
+  t.after(() => watch.stop());
+  await watch.start();
+  await new Promise((resolve) => server.close(resolve));
+  for (let refusal = 0; refusal < 5; refusal++) watch.doubted();
+  await until('it is known, without a second to wait for', () => !watch.accepts);
+  assert.equal(clock.pending, 1, 'one next question');
+  watch.doubted();
+  assert.deepEqual([clock.pending, heard], [1, ['accepts', 'refuses']]);
+});
