@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # The tools of the lock file, Node itself included, come before those of the machine.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-test_packages := php-cli php-laravel-framework redis-server openssl curl libfaketime \
+test_packages := php-cli php-laravel-framework redis-server openssl curl libfaketime prometheus \
   php-symfony-framework-bundle php-fpm nginx-light libnginx-mod-stream haproxy libapache2-mod-php \
   python3-django python3-flask python3-flask-session python3-cachelib gunicorn python3-uvicorn python3-h11 python3-httptools \
   tomcat10-common openjdk-17-jre-headless

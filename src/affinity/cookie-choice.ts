@@ -73,15 +73,13 @@ function hasSessionName(name: string): boolean {
 /** Counts answers that set a session under another name than the configured one. */
 export class CookieWatch {
   readonly #configured: string;
-  readonly #decoder: SessionIdDecoder;
   readonly #notice: (notice: CookieNotice) => void;
   #strays = 0;
   #looksLeft = looksMax;
 
-  constructor(configured: string, options: { decoder: SessionIdDecoder; notice: (notice: CookieNotice) => void }) {
+  constructor(configured: string, notice: (notice: CookieNotice) => void) {
     this.#configured = configured;
-    this.#decoder = options.decoder;
-    this.#notice = options.notice;
+    this.#notice = notice;
   }
 
   /** The configured cookie was set: nothing is wrong, and nothing is looked for any more. */
@@ -90,10 +88,10 @@ export class CookieWatch {
   }
 
   /** An answer set cookies, but not the configured one. */
-  missed(setCookies: readonly string[]): void {
+  missed(setCookies: readonly string[], decoder: SessionIdDecoder): void {
     if (this.#looksLeft === 0) return;
     this.#looksLeft--;
-    const found = sessionCookieOfAnswer(setCookies, this.#decoder);
+    const found = sessionCookieOfAnswer(setCookies, decoder);
     if (found === undefined) return;
     this.#strays++;
     if (this.#strays < warnAfterAnswers) return;

@@ -9,7 +9,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { Secrets } from '../base/keyring.ts';
+import { followKeys, type KeySource } from '../base/keyring.ts';
 import { RecentMap } from '../base/recent-map.ts';
 import { findCookie, someCookie, withoutCookie } from './cookie-line.ts';
 import { ownText } from './own-text.ts';
@@ -48,7 +48,7 @@ export interface PinAsk {
 }
 
 export interface PinCookiesOptions {
-  readonly secrets: Secrets;
+  readonly secrets: KeySource;
   /** `store.prefix`. */
   readonly application: string;
   /** `affinity.cookie`; undefined: made from the application and the session cookie's name. */
@@ -114,6 +114,12 @@ export class PinCookies {
     this.#pods = new RecentMap(podsMax);
     this.#issued = new RecentMap(options.issuedMax ?? issuedMaxDefault);
     this.#verified = new RecentTexts(options.verifiedMax ?? verifiedMaxDefault);
+    // After the signer, which follows them too: what was made or read with the keys of before is so again.
+    followKeys(options.secrets, () => {
+      this.#pods.clear();
+      this.#issued.clear();
+      this.#verified.clear();
+    });
   }
 
   get name(): string {

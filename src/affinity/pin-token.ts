@@ -9,7 +9,7 @@
  * Must not know cookies, pods or requests.
  */
 
-import { Signer, type Secrets } from '../base/keyring.ts';
+import { followKeys, type KeySource, Signer } from '../base/keyring.ts';
 
 export interface PinClaim {
   /** Digest of the pod's name and uid. */
@@ -33,7 +33,7 @@ const tokenLength = claimLength + 32;
 
 export interface PinSignerOptions {
   /** The first signs, all verify. */
-  readonly secrets: Secrets;
+  readonly secrets: KeySource;
   /** Two applications with one key can't use each other's pins. */
   readonly application: string;
 }
@@ -42,12 +42,14 @@ export class PinSigner {
   readonly #application: string;
   readonly #signer: Signer;
   /** One for each key: a digest made with any of them is recognised. */
-  readonly #digesters: readonly Signer[];
+  #digesters: readonly Signer[] = [];
 
   constructor(options: PinSignerOptions) {
     this.#application = options.application;
     this.#signer = new Signer(options.secrets, 'pin');
-    this.#digesters = options.secrets.map((secret) => new Signer([secret], 'pin'));
+    followKeys(options.secrets, (secrets) => {
+      this.#digesters = secrets.map((secret) => new Signer([secret], 'pin'));
+    });
   }
 
   /** A pod's digests, one for each key; the first is the one that new pins bear. */

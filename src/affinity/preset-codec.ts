@@ -36,14 +36,21 @@ export interface PresetCodecOptions {
   readonly decodedMax?: number;
 }
 
+/** A codec whose keys a reload may replace. */
+export interface RekeyableCodec extends SessionCodec {
+  /** @throws HoldfastError 'bad-configuration': what presetProblems would have said; then nothing has changed. */
+  rekey(keys: readonly string[]): void;
+}
+
 /** @throws HoldfastError 'bad-configuration': what presetProblems would have said. */
-export function createSessionCodec(options: PresetCodecOptions): SessionCodec {
+export function createSessionCodec(options: PresetCodecOptions): RekeyableCodec {
   return new PresetCodec(options);
 }
 
-class PresetCodec implements SessionCodec {
+class PresetCodec implements RekeyableCodec {
   readonly preset: Preset;
-  readonly #decoder: SessionIdDecoder;
+  readonly #options: PresetCodecOptions;
+  #decoder: SessionIdDecoder;
   readonly #decoded: RecentTexts<SessionId>;
   readonly #notice: (notice: CookieNotice) => void;
   readonly #watch: CookieWatch | undefined;
@@ -54,18 +61,26 @@ class PresetCodec implements SessionCodec {
 
   constructor(options: PresetCodecOptions) {
     this.preset = options.preset;
+    this.#options = options;
     this.#decoder = presetDecoder(options.preset, options);
     this.#decoded = new RecentTexts(options.decodedMax ?? decodedMaxDefault);
     this.#notice = options.notice ?? (() => undefined);
     this.#cookieName = options.cookie ?? defaultCookie(options.preset);
     // Only an encrypted value shows by itself that it is a session.
     if (options.preset === 'laravel' && options.cookie !== undefined) {
-      this.#watch = new CookieWatch(options.cookie, { decoder: this.#decoder, notice: this.#notice });
+      this.#watch = new CookieWatch(options.cookie, this.#notice);
     }
   }
 
   get cookieName(): string | undefined {
     return this.#cookieName;
+  }
+
+  rekey(keys: readonly string[]): void {
+    this.#decoder = presetDecoder(this.preset, { ...this.#options, keys });
+    // What only a dropped key opened is no session any more.
+    this.#decoded.clear();
+    this.#toldUnreadable = false;
   }
 
   fromRequest(cookie: string | undefined): SessionId | undefined {
@@ -89,7 +104,7 @@ class PresetCodec implements SessionCodec {
       this.#watch?.seen();
       return this.#change(cookie, name, { nowMs, known });
     }
-    this.#watch?.missed(setCookies);
+    this.#watch?.missed(setCookies, this.#decoder);
     return noChange;
   }
 

@@ -35,6 +35,11 @@ export class RecentTexts<Meaning> {
     return this.#texts[place + 1] === text ? this.#meanings[place + 1] : undefined;
   }
 
+  clear(): void {
+    this.#texts.fill(undefined);
+    this.#meanings.fill(undefined);
+  }
+
   /** Keeps a copy of the text, which must be latin1. */
   set(text: string, meaning: Meaning): void {
     const place = placeOf(text) & this.#mask;

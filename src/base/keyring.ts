@@ -15,6 +15,40 @@ export type KeyPurpose =
 /** Secrets in rotation: the first signs and seals, all verify and open. Never empty. */
 export type Secrets = readonly [Buffer, ...Buffer[]];
 
+/** Secrets that a reload may replace while the process runs. Who derives keys from them follows it. */
+export class KeyRing {
+  #secrets: Secrets;
+  readonly #followers: ((secrets: Secrets) => void)[] = [];
+
+  constructor(secrets: Secrets) {
+    this.#secrets = secrets;
+  }
+
+  get secrets(): Secrets {
+    return this.#secrets;
+  }
+
+  /** All who follow have derived anew when this returns: nobody signs with one key and reads with another. */
+  replace(secrets: Secrets): void {
+    this.#secrets = secrets;
+    for (const derive of this.#followers) derive(secrets);
+  }
+
+  follow(derive: (secrets: Secrets) => void): void {
+    this.#followers.push(derive);
+    derive(this.#secrets);
+  }
+}
+
+/** Secrets for good, or those of a ring as they change. */
+export type KeySource = Secrets | KeyRing;
+
+/** Calls `derive` now, and for a ring again whenever its secrets are replaced. For what lives as long as the process. */
+export function followKeys(source: KeySource, derive: (secrets: Secrets) => void): void {
+  if (source instanceof KeyRing) source.follow(derive);
+  else derive(source);
+}
+
 /** Characters: 24 bytes, which have one spelling only. */
 const signatureLength = 32;
 /** UTF-16 units. What requests make us sign is shorter; more is signed at several times the price. */
@@ -45,13 +79,15 @@ export function keyFingerprint(secret: Buffer, scope = ''): string {
 
 /** HMAC-SHA256 with keys in rotation, over parts whose lengths are covered too. */
 export class Signer {
-  readonly #keys: readonly HmacSha256[];
+  #keys: readonly HmacSha256[] = [];
   /** Of the call of verify: the two that are compared. */
   readonly #given = Buffer.alloc(signatureLength);
   readonly #right = Buffer.alloc(signatureLength);
 
-  constructor(secrets: Secrets, purpose: KeyPurpose) {
-    this.#keys = secrets.map((secret) => new HmacSha256(deriveKey(secret, purpose), { textLengthMax: usualTextMax }));
+  constructor(source: KeySource, purpose: KeyPurpose) {
+    followKeys(source, (secrets) => {
+      this.#keys = secrets.map((secret) => new HmacSha256(deriveKey(secret, purpose), { textLengthMax: usualTextMax }));
+    });
   }
 
   /** A base64url signature of 32 characters, made with the first key. */

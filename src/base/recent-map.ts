@@ -64,6 +64,11 @@ export class RecentMap<Key, Value> {
     if (!this.#young.delete(key)) this.#old.delete(key);
   }
 
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
+
   #add(key: Key, value: Value): void {
     if (this.#young.size >= this.#generationMax) this.#ageAll();
     this.#young.set(key, value);

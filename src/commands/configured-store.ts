@@ -6,7 +6,7 @@
  */
 
 import type { Log } from '../base/log.ts';
-import type { Secrets } from '../base/keyring.ts';
+import { KeyRing, type Secrets } from '../base/keyring.ts';
 import type { Config, StoreConfig } from '../config/config.ts';
 import { keyMark } from '../store/key-mark.ts';
 import { type OpenedStore, openStore } from '../store/open-store.ts';
@@ -18,6 +18,8 @@ export interface ConfiguredStore extends OpenedStore {
   readonly close: () => Promise<void>;
   /** Whether our keys are those of the sessions there. */
   readonly keys: KeyCheck;
+  /** `store.key`: a reload replaces its secrets. */
+  readonly ring: KeyRing;
 }
 
 /** Opens the configured store. The caller closes it. @throws HoldfastError 'bad-configuration' for its URL. */
@@ -26,9 +28,10 @@ export function openConfiguredStore(
   { log, metrics, clock }: ProcessParts,
 ): ConfiguredStore {
   const { store, timeouts } = config;
+  const ring = new KeyRing(store.keys);
   const opened = openStore({
     url: store.url,
-    secrets: store.keys,
+    secrets: ring,
     nameSecret: store.nameKey,
     prefix: store.prefix,
     timeouts,
@@ -59,10 +62,12 @@ export function openConfiguredStore(
     else log.warn({ store: store.shownUrl, why: message }, words);
   });
   const { prefix } = store;
-  const keys = new KeyCheck({ opened, mark: keyMark(store.nameKey, store.keys), prefix, log });
+  const keys = new KeyCheck({ opened, mark: () => keyMark(store.nameKey, ring.secrets), prefix, log });
+  ring.follow(() => keys.again());
   return {
     ...opened,
     keys,
+    ring,
     close() {
       forget();
       keys.stop();

@@ -11,7 +11,7 @@ import type { SessionId } from '../affinity/session-codec.ts';
 import { defaultCookie } from '../affinity/session-id/presets.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import { delay } from '../base/clock.ts';
-import { keyFingerprint } from '../base/keyring.ts';
+import { keyFingerprint, KeyRing } from '../base/keyring.ts';
 import type { GatewayConfig } from '../config/config.ts';
 import { GatewayRole } from '../proxy/gateway-role.ts';
 import { OwnerLookup } from '../proxy/owner-lookup.ts';
@@ -27,9 +27,9 @@ import { InternalSigner } from '../upstream/signed-fields.ts';
 import type { ConfiguredStore } from './configured-store.ts';
 import { observeExchanges } from './exchange-observer.ts';
 import { countGateway, gatewayWindow } from './gateway-window.ts';
-import { openCodec, openDigest, type ProcessParts } from './process-parts.ts';
+import { codecKeys, openCodec, openDigest, type ProcessParts } from './process-parts.ts';
 import { openDeletionCosts } from './open-deletion-costs.ts';
-import { countSource, openPodSource } from './pods-source.ts';
+import { countSource, openPodSource, relist } from './pods-source.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
 import { observeTls } from './tls-observer.ts';
@@ -63,15 +63,16 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   // The session: its cookie, its pin, the table, and the store's word.
   const codec = openCodec(config, parts);
   const digestOf = openDigest(config);
-  const pins = openPins(config);
+  const rings = openRings(config, parts.own);
+  const pins = openPins(config, rings.pin);
   const table = new PinTable({ entriesMax: tableEntriesMax });
   const { own } = parts;
   const opened = parts.store ?? own;
 
   // The pods: who is there, and in what state. Bare applications are asked and told nothing signed.
-  const secrets = pods.sidecars ? config.store.keys : undefined;
+  const secrets = pods.sidecars ? rings.store : undefined;
   const pool = new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs });
-  const watch = openWatch(config, { pins, hello: openHello(config), pool, parts });
+  const watch = openWatch(config, { pins, hello: openHello(config, secrets), pool, parts });
   let source: PodSource | undefined;
 
   // The decision, and the data path around it.
@@ -151,6 +152,15 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
       const all = { addresses: addresses.map(formatAddress), pods: watch.set.pods.length, ready, sidecars };
       log.info(all, 'gateway listens');
     },
+    takeOver(next) {
+      if (next.role !== 'gateway') return;
+      // The one that may throw comes first.
+      codec.rekey(codecKeys(next.session));
+      if (next.store.keys !== undefined) rings.store?.replace(next.store.keys);
+      if (next.affinity.pinKeys !== undefined) rings.pin?.replace(next.affinity.pinKeys);
+      watch.pinKeysChanged();
+      relist(source, next.pods.place);
+    },
     drain(choice) {
       role.closing = true;
       // Nobody has to learn to send elsewhere: others accept at the same addresses.
@@ -175,11 +185,22 @@ async function firstAnswers(source: PodSource, watch: PodWatch): Promise<void> {
   await watch.start();
 }
 
-function openPins(config: GatewayConfig): PinCookies | undefined {
-  const { pin, pinKeys, cookie } = config.affinity;
-  if (pin !== 'cookie' || pinKeys === undefined) return undefined;
+/** Keys that a reload may replace. */
+interface Rings {
+  readonly store: KeyRing | undefined;
+  readonly pin: KeyRing | undefined;
+}
+
+function openRings({ store, affinity }: GatewayConfig, own: ConfiguredStore | undefined): Rings {
+  const ring = (keys: typeof store.keys): KeyRing | undefined => (keys === undefined ? undefined : new KeyRing(keys));
+  return { store: own?.ring ?? ring(store.keys), pin: affinity.pin === 'cookie' ? ring(affinity.pinKeys) : undefined };
+}
+
+function openPins(config: GatewayConfig, secrets: KeyRing | undefined): PinCookies | undefined {
+  const { cookie } = config.affinity;
+  if (secrets === undefined) return undefined;
   return new PinCookies({
-    secrets: pinKeys,
+    secrets,
     application: config.store.prefix,
     name: cookie,
     sessionCookie: config.session.cookie ?? defaultCookie(config.session.preset),
@@ -202,9 +223,9 @@ function openNames({ store }: GatewayConfig): (session: SessionId) => string {
 }
 
 /** Undefined before bare applications. */
-function openHello({ pods, store }: GatewayConfig): HelloSigner | undefined {
-  if (!pods.sidecars || store.keys === undefined || store.nameKey === undefined) return undefined;
-  return new HelloSigner(store.keys, keyFingerprint(store.nameKey, store.prefix));
+function openHello({ store }: GatewayConfig, secrets: KeyRing | undefined): HelloSigner | undefined {
+  if (secrets === undefined || store.nameKey === undefined) return undefined;
+  return new HelloSigner(secrets, keyFingerprint(store.nameKey, store.prefix));
 }
 
 function openWatch(

@@ -12,7 +12,8 @@ import type { OpenedStore } from '../store/open-store.ts';
 
 export interface KeyCheckOptions {
   readonly opened: Pick<OpenedStore, 'store' | 'health'>;
-  readonly mark: KeyMark;
+  /** Of the keys of now. */
+  readonly mark: () => KeyMark;
   /** `store.prefix`. */
   readonly prefix: string;
   readonly log: Log;
@@ -46,6 +47,11 @@ export class KeyCheck {
     if (this.#problem !== undefined) throw new HoldfastError('bad-configuration', this.#problem);
   }
 
+  /** The keys have been replaced: the mark in the store is to name those of now (docs/operations.md). */
+  again(): void {
+    if (this.#options.opened.health.state === 'up') this.#running = this.#check();
+  }
+
   stop(): void {
     this.#forget();
   }
@@ -54,7 +60,7 @@ export class KeyCheck {
   async #check(): Promise<void> {
     const { opened, mark, prefix, log } = this.#options;
     try {
-      const check = await checkMark(opened.store, mark);
+      const check = await checkMark(opened.store, mark());
       this.#problem = check.kind === 'fits' ? undefined : wrongKeys(check.why, prefix);
     } catch (error) {
       log.debug({ error }, 'the keys could not be compared with the mark in the store');

@@ -1,54 +1,76 @@
 /**
  * What a single process (a gateway with one worker, a sidecar) takes over from a new configuration while it runs. The
- * list is short on purpose: everything here is read where it is used, each time, so that the next exchange goes by it.
+ * list is short on purpose (config/live-keys.ts): everything in it is read where it is used, each time, or held in a ring
+ * of keys, so that the next exchange goes by it and those under way end as they began.
  *
  * Must not know how a reload is asked for.
  */
 
+import { HoldfastError } from '../base/errors.ts';
 import type { Limits, Timeouts } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { changedKeys } from '../config/changed-keys.ts';
 import type { Config } from '../config/config.ts';
-import type { Keys } from '../config/schema.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import { liveLimits, liveTimeouts, needsRestart } from '../config/live-keys.ts';
+import type { Keys } from '../config/schema.ts';
+import type { RunningRole } from './running-role.ts';
 
-const liveTimeouts = {
-  headMs: 'timeouts.head',
-  responseMs: 'timeouts.response',
-  bodyIdleMs: 'timeouts.bodyIdle',
-  keepAliveMs: 'timeouts.keepAlive',
-  tunnelIdleMs: 'timeouts.tunnelIdle',
-  drainMs: 'timeouts.drain',
-  drainDelayMs: 'timeouts.drainDelay',
-} as const satisfies Partial<Record<keyof Timeouts, string>>;
-
-const liveLimits = {
-  connections: 'limits.connections',
-  bodyBytes: 'limits.bodyBytes',
-} as const satisfies Partial<Record<keyof Limits, string>>;
-
-/** The keys that a reload of a single process changes at once. */
-export const liveKeys: readonly string[] = [
-  'log.level',
-  'log.access',
-  'log.query',
-  ...Object.values(liveTimeouts),
-  ...Object.values(liveLimits),
-];
+export interface Running {
+  readonly config: Config;
+  readonly keysAtStart: Keys;
+  readonly log: Log;
+  readonly role: Pick<RunningRole, 'takeOver'>;
+}
 
 /**
- * Changes what can be changed in the running configuration, which all parts share.
+ * Changes what can be changed in the running configuration, which all parts share, and the role's keys.
  * @returns the other keys that differ from those of the start.
+ * @throws HoldfastError 'bad-configuration'; then nothing has changed.
  */
-export function applyLive(
-  loaded: LoadedConfig,
-  running: { readonly config: Config; readonly keysAtStart: Keys; readonly log: Log },
-): readonly string[] {
-  const { config, keysAtStart, log } = running;
-  take(config.timeouts, loaded.config.timeouts, Object.keys(liveTimeouts) as (keyof Timeouts)[]);
-  take(config.limits, loaded.config.limits, Object.keys(liveLimits) as (keyof Limits)[]);
-  log.configure(loaded.config.log);
-  return changedKeys(keysAtStart, loaded.keys).filter((path) => !liveKeys.includes(path));
+export function applyLive(loaded: LoadedConfig, { config, keysAtStart, log, role }: Running): readonly string[] {
+  const next = loaded.config;
+  if (next.role !== config.role) throw new HoldfastError('bad-configuration', 'role: needs a restart');
+  checkOverlap(config, next);
+  role.takeOver(next);
+  take(config.session, next.session, ['keys']);
+  take(config.store, next.store, ['keys']);
+  if (config.role === 'gateway' && next.role === 'gateway') {
+    take(config.affinity, next.affinity, ['pinKeys']);
+    if (isListed(config, next)) take(config.pods, next.pods, ['place']);
+  }
+  take(config.timeouts, next.timeouts, Object.keys(liveTimeouts) as (keyof Timeouts)[]);
+  take(config.limits, next.limits, Object.keys(liveLimits) as (keyof Limits)[]);
+  log.configure(next.log);
+  return changedKeys(keysAtStart, loaded.keys).filter((path) => isLeft(path, config, next));
+}
+
+/** Nobody could open what is there, nor believe anybody else: a typing error, or a rotation that left out a step. */
+function checkOverlap({ store }: Config, next: Config): void {
+  if (store.keys === undefined || next.store.keys === undefined) return;
+  const before = store.keys;
+  if (next.store.keys.some((key) => before.some((known) => known.equals(key)))) return;
+  const words = 'has none of the keys in use; append the new one first, and drop the old one last (docs/operations.md)';
+  throw new HoldfastError('bad-configuration', `store.key: ${words}`);
+}
+
+function isLeft(path: string, config: Config, next: Config): boolean {
+  const before = config.store;
+  const after = next.store;
+  // It may be written down for the first time, for a rotation, and be what it has been by default.
+  if (path === 'store.nameKey' && before.nameKey !== undefined && after.nameKey !== undefined) {
+    return !before.nameKey.equals(after.nameKey);
+  }
+  if (path === 'pods.static') return !isListed(config, next);
+  // There is no ring where there was no key.
+  if (path === 'store.key') return before.keys === undefined || after.keys === undefined;
+  return needsRestart(path);
+}
+
+/** A list takes the place of a list; another source of pods needs another start. */
+function isListed(config: Config, next: Config): boolean {
+  if (config.role !== 'gateway' || next.role !== 'gateway') return false;
+  return config.pods.place.kind === 'static' && next.pods.place.kind === 'static';
 }
 
 /** The one place where a setting changes under those who read it; for them it stays read-only. */

@@ -33,6 +33,11 @@ export async function openPodSource(
   }
 }
 
+/** A list takes the place of a list; another kind of source needs another start. */
+export function relist(source: PodSource | undefined, place: PodsPlace): void {
+  if (source instanceof StaticSource && place.kind === 'static') source.replace(place.pods);
+}
+
 const conditions: readonly PodCondition[] = ['ready', 'not-ready', 'terminating', 'ending'];
 
 /** Undefined: it is not open yet. Workers look each by itself: the page shows the one that is furthest behind. */

@@ -4,9 +4,9 @@
  * Must not know roles.
  */
 
-import type { SessionCodec, SessionId } from '../affinity/session-codec.ts';
+import type { SessionId } from '../affinity/session-codec.ts';
 import type { CookieNotice } from '../affinity/cookie-choice.ts';
-import { createSessionCodec } from '../affinity/preset-codec.ts';
+import { createSessionCodec, type RekeyableCodec } from '../affinity/preset-codec.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
@@ -20,7 +20,7 @@ export interface ProcessParts {
 }
 
 /** The session cookie's codec; what it finds out is logged once. */
-export function openCodec(config: Config, { log, metrics }: ProcessParts): SessionCodec {
+export function openCodec(config: Config, { log, metrics }: ProcessParts): RekeyableCodec {
   const { preset } = config.session;
   const notices = metrics.counter({
     name: 'session_cookie_notices_total',
@@ -30,15 +30,17 @@ export function openCodec(config: Config, { log, metrics }: ProcessParts): Sessi
   return createSessionCodec({
     preset,
     cookie: config.session.cookie,
-    // An APP_KEY is bytes, a secret that signs is text.
-    keys: config.session.keys.map((key) =>
-      preset === 'laravel' ? `base64:${key.toString('base64')}` : key.toString('utf8'),
-    ),
+    keys: codecKeys(config.session),
     notice: (notice) => {
       notices.child(notice.kind).value++;
       tellNotice(notice, config.session, log);
     },
   });
+}
+
+/** As the codec takes them: an APP_KEY is bytes, a secret that signs is text. */
+export function codecKeys({ preset, keys }: Config['session']): readonly string[] {
+  return keys.map((key) => (preset === 'laravel' ? `base64:${key.toString('base64')}` : key.toString('utf8')));
 }
 
 function tellNotice(notice: CookieNotice, { preset, keys }: Config['session'], log: Log): void {

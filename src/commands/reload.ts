@@ -1,5 +1,5 @@
 /**
- * A reload (SIGHUP, or POST /reload): the configuration is read and validated again; a bad one changes nothing and is
+ * A reload (SIGHUP, POST /reload, or a file that has changed): the configuration is read and validated again; a bad one changes nothing and is
  * told with all its problems, a good one is applied as far as this kind of process can.
  *
  * Must not know how it is applied.
@@ -37,6 +37,20 @@ export class Reloader {
       labels: ['result'],
     });
     for (const result of ['applied', 'refused']) this.#counts.child(result);
+    options.metrics.gauge(
+      {
+        name: 'reload_refused',
+        help: 'Whether the last reload was refused: what is in force is not what the files say.',
+      },
+      () => (this.#last.result === 'refused' ? 1 : 0),
+    );
+    options.metrics.gauge(
+      {
+        name: 'reload_keys_waiting',
+        help: 'Keys of the configuration that have changed and take effect at the next start.',
+      },
+      () => this.#last.needRestart.length,
+    );
   }
 
   /** The last one. */

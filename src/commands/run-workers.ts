@@ -13,6 +13,7 @@ import { HoldfastError } from '../base/errors.ts';
 import type { Lifecycle } from '../base/lifecycle.ts';
 import { changedKeys } from '../config/changed-keys.ts';
 import type { GatewayConfig } from '../config/config.ts';
+import { needsRestartOfAll } from '../config/live-keys.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Keys } from '../config/schema.ts';
 import { Crew, type CrewPlan } from '../workers/crew.ts';
@@ -24,8 +25,6 @@ import { closeBoundMs, drainBoundMs } from './process-end.ts';
 import type { ProcessParts } from './process-parts.ts';
 import { type Reloader, reloadFigure } from './reload.ts';
 
-/** What only the parent has, which is not replaced. `workers` itself may rise. */
-const restartKeys = new Set(['role', 'admin', 'adminToken', 'probes']);
 /** Between the end of a worker's last step and the end of its process. */
 const exitMs = 2000;
 
@@ -137,7 +136,7 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
       log.configure(next.log);
       // They were started at the level that was in force until now.
       crew.tellAll({ kind: 'level', level: log.level });
-      const changed = changedKeys(parts.keysAtStart, loaded.keys).filter((path) => restartKeys.has(path));
+      const changed = changedKeys(parts.keysAtStart, loaded.keys).filter(needsRestartOfAll);
       return isFewer ? [...changed, 'workers'] : changed;
     },
     hurry: () => crew.hurry(),

@@ -11,6 +11,7 @@ import { createLog } from '../base/log.ts';
 import { standardOutput } from '../base/log-output.ts';
 import { countProcess, Metrics } from '../base/metrics.ts';
 import type { Config } from '../config/config.ts';
+import { FilesWatch } from '../config/files-watch.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { applyLive } from './live-settings.ts';
 import type { ConfigOptions } from './load-or-complain.ts';
@@ -27,7 +28,7 @@ interface Running {
   /** Resolves when it serves. */
   start(): Promise<void>;
   /** @see ReloaderOptions.apply */
-  reload(loaded: LoadedConfig): Promise<readonly string[]> | readonly string[];
+  reload(loaded: LoadedConfig): Promise<readonly string[]>;
   /** Ends at once what only ends when told; undefined: the end of this process is enough. */
   readonly hurry?: () => void;
 }
@@ -70,16 +71,24 @@ export async function run(options: ConfigOptions): Promise<number> {
   const parts = { log, metrics, clock: systemClock };
   const reloader = new Reloader({
     ...parts,
-    load: () => loadConfig({ configFile: options.configFile, set: options.set, environment: options.env }),
+    load() {
+      const next = loadConfig({ configFile: options.configFile, set: options.set, environment: options.env });
+      files.saw(next.files);
+      return next;
+    },
     apply: async (next) => (await assembled).reload(next),
   });
+  const files = new FilesWatch({ clock: systemClock, changed: reloader.now });
+  files.saw(loaded.files);
   const assembled = assemble(loaded, { ...parts, lifecycle, reloader, gaveUp });
   // Between the death of the last worker and its successor's start nothing else would keep a parent alive.
   const alive = setInterval(() => undefined, 60_000);
   try {
     const running = await assembled;
+    files.start();
     // A start may wait for long, and a signal ends that too; a start that fails ends the process.
     const code = await Promise.race([running.start().then(() => stopped.promise), stopped.promise]);
+    files.stop();
     const ended = lifecycle.stop();
     await Promise.race([ended, hurried.promise.then(() => running.hurry?.())]);
     if (running.hurry !== undefined) await ended;
@@ -92,6 +101,7 @@ export async function run(options: ConfigOptions): Promise<number> {
     return code;
   } finally {
     clearInterval(alive);
+    files.stop();
     forgetSignals();
     forgetFaults();
     log.flush();
@@ -112,10 +122,12 @@ async function assemble(loaded: LoadedConfig, parts: RunParts): Promise<Running>
 /** One process that is everything. */
 function alone({ config, keys }: LoadedConfig, parts: RunParts): Running {
   const { log, metrics, lifecycle, reloader } = parts;
+  const created = Promise.withResolvers<RunningRole>();
   return {
     /** What is started here is stopped in reverse: the role drains while the window still shows it. */
     async start() {
       const role = await createRole(config, parts);
+      created.resolve(role);
       lifecycle.add({ name: 'connections', boundMs: closeBoundMs, stop: () => role.close() });
       const window: Window = {
         ...role.window,
@@ -134,7 +146,7 @@ function alone({ config, keys }: LoadedConfig, parts: RunParts): Running {
       });
       await role.start();
     },
-    reload: (next) => applyLive(next, { config, keysAtStart: keys, log }),
+    reload: async (next) => applyLive(next, { config, keysAtStart: keys, log, role: await created.promise }),
   };
 }
 

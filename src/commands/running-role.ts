@@ -2,6 +2,7 @@
 
 import type { Address } from '../base/address.ts';
 import type { Window } from '../admin/window.ts';
+import type { Config } from '../config/config.ts';
 
 export interface RunningRole {
   readonly window: Window;
@@ -12,6 +13,12 @@ export interface RunningRole {
   start(): Promise<void>;
   /** Where it really listens, in the order of `listen`; empty before start() is done. */
   readonly addresses: readonly Address[];
+  /**
+   * Takes from another configuration of the same role the keys (the store's, the pins', the application's) and the list
+   * of pods.
+   * @throws HoldfastError 'bad-configuration'; then nothing has changed.
+   */
+  takeOver(next: Config): void;
   /**
    * Graceful: what is in flight ends, sessions are stored and released. Bounded by `timeouts.drain`.
    * @param choice replaced: another process serves the same addresses already (a gateway's worker)

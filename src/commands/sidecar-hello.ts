@@ -4,7 +4,7 @@
  * Must not know how hellos are signed (upstream/hello.ts), nor what follows from a word.
  */
 
-import { keyFingerprint } from '../base/keyring.ts';
+import { keyFingerprint, type KeyRing } from '../base/keyring.ts';
 import type { Log } from '../base/log.ts';
 import type { SidecarConfig } from '../config/config.ts';
 import type { HelloAnswerOptions } from '../proxy/hello-answer.ts';
@@ -13,6 +13,8 @@ import { type Hello, HelloSigner, newRun } from '../upstream/hello.ts';
 
 export interface SidecarHelloOptions {
   readonly config: SidecarConfig;
+  /** `store.key`. */
+  readonly secrets: KeyRing;
   readonly own: Owner;
   readonly log: Log;
   /** As it is at the moment of a question. */
@@ -23,11 +25,18 @@ export interface SidecarHelloOptions {
   readonly terminating: () => void;
 }
 
-export function sidecarHello({ config, own, log, state, terminating }: SidecarHelloOptions): HelloAnswerOptions {
+export function sidecarHello({
+  config,
+  secrets,
+  own,
+  log,
+  state,
+  terminating,
+}: SidecarHelloOptions): HelloAnswerOptions {
   const { store, sessions } = config;
   let otherKeyTold = false;
   return {
-    signer: new HelloSigner(store.keys),
+    signer: new HelloSigner(secrets),
     say() {
       const { counts, ...now } = state();
       return {
@@ -45,7 +54,7 @@ export function sidecarHello({ config, own, log, state, terminating }: SidecarHe
     otherKey() {
       if (otherKeyTold) return;
       otherKeyTold = true;
-      const ours = store.keys.map((key) => keyFingerprint(key));
+      const ours = secrets.secrets.map((key) => keyFingerprint(key));
       log.warn({ ours }, 'a gateway asked that has another store.key than ours');
     },
   };

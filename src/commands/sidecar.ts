@@ -4,12 +4,13 @@
  * Must not know signals, files of configuration or exit codes (run.ts), nor how any part works.
  */
 
-import type { SessionCodec, SessionId } from '../affinity/session-codec.ts';
+import type { RekeyableCodec } from '../affinity/preset-codec.ts';
+import type { SessionId } from '../affinity/session-codec.ts';
 import type { SessionView, Window } from '../admin/window.ts';
 import { type Address, formatAddress } from '../base/address.ts';
-import type { SidecarConfig } from '../config/config.ts';
+import { KeyRing } from '../base/keyring.ts';
+import type { Config, SidecarConfig } from '../config/config.ts';
 import { KeeperScope } from '../proxy/keeper-scope.ts';
-import { isPlain } from '../proxy/listen-place.ts';
 import { withHeadRoom } from '../proxy/head-room.ts';
 import { PerSessionLimit } from '../proxy/per-session.ts';
 import { createProxy, type Proxy } from '../proxy/proxy.ts';
@@ -30,8 +31,9 @@ import { InternalSigner } from '../upstream/signed-fields.ts';
 import { openConfiguredStore } from './configured-store.ts';
 import { observeExchanges } from './exchange-observer.ts';
 import type { KeyCheck } from './key-check.ts';
-import { openCodec, openDigest, type ProcessParts } from './process-parts.ts';
+import { codecKeys, openCodec, openDigest, type ProcessParts } from './process-parts.ts';
 import { ownDirectory } from './own-directory.ts';
+import { ownIdentity } from './own-identity.ts';
 import { readSessionId } from './read-session-id.ts';
 import type { RunningRole } from './running-role.ts';
 import { sidecarHello } from './sidecar-hello.ts';
@@ -74,7 +76,8 @@ class Sidecar implements RunningRole {
   readonly window: Window;
   readonly #config: SidecarConfig;
   readonly #parts: SidecarParts;
-  readonly #codec: SessionCodec;
+  readonly #codec: RekeyableCodec;
+  readonly #ring: KeyRing;
   readonly #digestOf: (session: SessionId) => string;
   readonly #nameOf: (session: SessionId) => StoreName;
   readonly #directory: SessionDirectory;
@@ -110,6 +113,7 @@ class Sidecar implements RunningRole {
     this.#hold = new DirectoryHold(this.#directory.privatePath, clock);
     this.#notes = new Notes({ directory: sessions.notes ?? this.#directory.privatePath });
     const own = parts.store === undefined ? openConfiguredStore(config, parts) : undefined;
+    this.#ring = own?.ring ?? new KeyRing(config.store.keys);
     this.#opened = parts.store ?? own!;
     this.#closeStore = async () => own?.close();
     this.#keys = own?.keys;
@@ -171,6 +175,12 @@ class Sidecar implements RunningRole {
     this.#parts.log.info({ addresses, peer: own.peer, pod: own.name, uid: own.uid }, 'sidecar listens');
   }
 
+  takeOver(next: Config): void {
+    // The one that may throw comes first.
+    this.#codec.rekey(codecKeys(next.session));
+    if (next.store.keys !== undefined) this.#ring.replace(next.store.keys);
+  }
+
   /**
    * The whole sequence of rules 34, for a SIGTERM: owned sessions are served until the end. All of it takes
    * `timeouts.drain`; after a drain the application has ended already, and little time is left.
@@ -212,9 +222,9 @@ class Sidecar implements RunningRole {
 
   #assemble(): Assembled {
     const { clock, log, metrics, wrapGate } = this.#parts;
-    const { timeouts, limits, sessions, session, application, store, peer, listen, trustedProxies } = this.#config;
-    const own = this.#whoWeAre();
-    const secrets = store.keys;
+    const { timeouts, limits, sessions, session, application, peer, listen, trustedProxies } = this.#config;
+    const own = ownIdentity(this.#config, this.#notes);
+    const secrets = this.#ring;
     const client = new PeerClient({ secrets, timeouts, log });
     const shared = { clock, log, timeouts, limits, nameOf: this.#nameOf, digestOf: this.#digestOf };
     const keeper = new Keeper({
@@ -239,6 +249,7 @@ class Sidecar implements RunningRole {
       signer: new InternalSigner(secrets),
       hello: sidecarHello({
         config: this.#config,
+        secrets,
         own,
         log,
         state: () => ({
@@ -268,14 +279,6 @@ class Sidecar implements RunningRole {
       pool: new UpstreamPool({ clock, idleMs: timeouts.upstreamIdleMs }),
     });
     return { own, keeper, role, proxy, peers: { client, server } };
-  }
-
-  /** Owner of sessions, and how other pods reach it: the advertised host, with the port of the first data listener. */
-  #whoWeAre(): Owner {
-    const { pod, peer, listen } = this.#config;
-    const { port } = listen.find(isPlain) ?? listen[0];
-    const data = formatAddress({ host: peer.advertise.host, port });
-    return { uid: pod.uid ?? this.#notes.podUid(), name: pod.name, peer: formatAddress(peer.advertise), data };
   }
 
   /** A gateway saw that the pod is terminating: what `holdfast drain` begins, begins now if it has not yet (rules 34). */

@@ -12,7 +12,8 @@ import type { Keys } from './schema.ts';
 /** In the order of the schema. */
 export function changedKeys(before: Keys, after: Keys): readonly string[] {
   return allKeys.flatMap(({ path, branch }) => {
-    const steps = path.split('.');
+    // Deadlines bear their unit once they are read (limits-schema.ts).
+    const steps = (path.startsWith('timeouts.') ? `${path}Ms` : path).split('.');
     return branch || isDeepStrictEqual(valueAt(before, steps), valueAt(after, steps)) ? [] : [path];
   });
 }

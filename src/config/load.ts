@@ -12,6 +12,7 @@ import type { Keys, RoleName } from './schema.ts';
 import { roleKeys, roles, schema } from './schema.ts';
 import { problemsOfAnyRole, settle } from './settle.ts';
 import type { Environment } from './sources.ts';
+import { FilesRead, type FilesSeen } from './read-files.ts';
 import { applyEnvironment, applyFlags, followReferences, readTree } from './sources.ts';
 
 export interface LoadOptions {
@@ -26,7 +27,12 @@ export interface LoadOptions {
   readonly dev?: boolean;
 }
 
-export type Loaded =
+export type Loaded = Outcome & {
+  /** All files that were looked at, those too that are missing. */
+  readonly files: FilesSeen;
+};
+
+type Outcome =
   | {
       readonly kind: 'config';
       readonly config: Config;
@@ -42,9 +48,14 @@ export type LoadedConfig = Extract<Loaded, { readonly kind: 'config' }>;
 
 /** Reads everything, reports everything that is wrong at once. Does not throw. */
 export function loadConfig(options: LoadOptions): Loaded {
+  const files = new FilesRead();
+  return { ...load(options, files), files: files.seen };
+}
+
+function load(options: LoadOptions, files: FilesRead): Outcome {
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
-  const file = options.configFile === undefined ? {} : readTree(options.configFile, problems);
+  const file = options.configFile === undefined ? {} : readTree(options.configFile, { problems, files });
   // Spread and not Object.assign, which would take a key named __proto__ for an order.
   const written: Tree = { ...structuredClone(options.base ?? {}), ...file };
   if (problems.length > 0) return { kind: 'problems', problems };
@@ -52,7 +63,7 @@ export function loadConfig(options: LoadOptions): Loaded {
   applyFlags(written, options.set ?? [], problems);
   problems.push(...unknownKeys(written));
 
-  const tree = followReferences(ofItsRole(written, options.environment), options.environment, problems);
+  const tree = followReferences(ofItsRole(written, options), options.environment, { problems, files });
   const read = readKeys(tree, written, problems);
   const isRoleKnown = !problems.some((problem) => problem.path === 'role');
   const settled = read && isRoleKnown ? settle(read, { dev: options.dev ?? false }) : undefined;
@@ -93,8 +104,10 @@ function leaveOut(tree: Tree, path: readonly string[]): void {
  * The tree without the other role's sections: one file may serve both roles, and what it refers to in the
  * other's sections need not exist here.
  */
-function ofItsRole(written: Tree, environment: Environment): Tree {
-  const given = followReferences({ role: written['role'] }, environment, [])['role'];
+function ofItsRole(written: Tree, { environment }: LoadOptions): Tree {
+  const given = followReferences({ role: written['role'] }, environment, { problems: [], files: new FilesRead() })[
+    'role'
+  ];
   // What is wrong in a section is said also where it is not clear yet whose it is.
   if (given !== undefined && given !== 'sidecar' && given !== 'gateway') return written;
   const role: RoleName = given === 'sidecar' ? 'sidecar' : 'gateway';

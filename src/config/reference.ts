@@ -7,6 +7,7 @@
 import type { Key } from './keys.ts';
 import { keys, keysBelow } from './keys.ts';
 import { listenEntry } from './listen-schema.ts';
+import { needsRestart, needsRestartOfAll } from './live-keys.ts';
 import { roleKeys } from './schema.ts';
 
 const introduction = `# Configuration
@@ -23,6 +24,9 @@ each with its key's path, and end the process with exit code 1. \`holdfast check
 - **Secrets**: \`env:NAME\` and \`file:PATH\` may stand for any text. The line feed at a file's end is not part of it.
   A secret has at least 16 bytes; \`base64:...\` is decoded.
 - **Durations**: \`500ms\`, \`10s\`, \`5m\`, \`2h\`, \`1d\`. **Sizes**: bytes, or \`32k\`, \`1m\`, \`1g\`; k is 1024.
+- **Changes**: the file, and every file that it names by \`file:PATH\`, may change while the process runs
+  ([operations](operations.md#change-the-configuration)). The column *change* says when a key's new value counts:
+  \`live\` at once; \`workers\` at once with \`workers: 2\` or more, else at the next start; \`restart\` at the next start.
 - One file may serve both roles: the other role's sections are checked for their names and otherwise left alone.
 `;
 
@@ -58,17 +62,26 @@ export function configurationPage(): string {
   const both = keys.filter((key) => !gateway.includes(key) && !sidecar.includes(key));
   return [
     introduction,
-    `## Both roles\n\n${table(both)}`,
-    `${listenIntroduction}\n${table(keysBelow(listenEntry, ''))}`,
-    `## Role gateway\n\n${table(gateway)}`,
-    `## Role sidecar\n\n${table(sidecar)}`,
+    `## Both roles\n\n${table(both, 'workers')}`,
+    `${listenIntroduction}\n${table(keysBelow(listenEntry, ''), undefined)}`,
+    `## Role gateway\n\n${table(gateway, 'workers')}`,
+    `## Role sidecar\n\n${table(sidecar, 'restart')}`,
     exceptions,
   ].join('\n');
 }
 
-function table(rows: readonly Key[]): string {
-  const lines = rows.filter((key) => !key.branch).map(row);
-  return ['| key | value | default | |', '|---|---|---|---|', ...lines, ''].join('\n');
+/** @param others when a key counts that is not `live`; undefined: keys that do not stand for themselves. */
+function table(rows: readonly Key[], others: 'workers' | 'restart' | undefined): string {
+  const head = others === undefined ? ['', ''] : [' change |', '---|'];
+  const lines = rows
+    .filter((key) => !key.branch)
+    .map((key) => row(key) + (others === undefined ? '' : ` ${change(key.path, others)} |`));
+  return [`| key | value | default | |${head[0]}`, `|---|---|---|---|${head[1]}`, ...lines, ''].join('\n');
+}
+
+function change(path: string, others: string): string {
+  if (!needsRestart(path)) return 'live';
+  return needsRestartOfAll(path) ? 'restart' : others;
 }
 
 function row(key: Key): string {

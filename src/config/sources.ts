@@ -5,12 +5,12 @@
  * Must not know what keys mean.
  */
 
-import { readFileSync, statSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import type { Key } from './keys.ts';
 import { keyByPath, keys } from './keys.ts';
 import type { Problem, Tree } from './problems.ts';
 import { isTree, meant, valueAt } from './problems.ts';
+import type { FilesRead } from './read-files.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -18,9 +18,15 @@ const fileBytesMax = 1024 * 1024;
 const referenceBytesMax = 256 * 1024;
 const aliasesMax = 50;
 
+/** What is found out while the sources are read. */
+export interface Reading {
+  readonly problems: Problem[];
+  readonly files: FilesRead;
+}
+
 /** The mapping in a YAML (or JSON) file; an empty file is an empty mapping. */
-export function readTree(path: string, problems: Problem[]): Tree {
-  const content = readBounded(path, fileBytesMax);
+export function readTree(path: string, { problems, files }: Reading): Tree {
+  const content = files.read(path, fileBytesMax);
   if (content.kind === 'unreadable') {
     problems.push({ path: '', words: `${path} can not be read: ${content.why}` });
     return {};
@@ -81,9 +87,9 @@ export function applyFlags(tree: Tree, flags: readonly string[], problems: Probl
  * Follows `env:` and `file:` everywhere. A key without a value (`affinity:` and nothing behind it) is left out.
  * @returns a new tree; a reference that leads nowhere is a problem and becomes `unresolved`.
  */
-export function followReferences(tree: Tree, environment: Environment, problems: Problem[]): Tree {
+export function followReferences(tree: Tree, environment: Environment, reading: Reading): Tree {
   const follow = (value: unknown, path: string): unknown => {
-    if (typeof value === 'string') return followText(value, path, environment, problems);
+    if (typeof value === 'string') return followText(value, path, environment, reading);
     if (Array.isArray(value)) return value.map((entry, index) => follow(entry, `${path}[${index}]`));
     if (!isTree(value)) return value;
     return Object.fromEntries(
@@ -101,7 +107,7 @@ export const unresolved = Symbol('unresolved');
 /** Files that are read again when they change: the reference itself is the value (settle-listen.ts). */
 const readLater = /^listen(?:\[\d+\])?\.tls\.(?:certificates\[\d+\]\.)?(?:certificate|key|clientCa)$/;
 
-function followText(text: string, path: string, environment: Environment, problems: Problem[]): unknown {
+function followText(text: string, path: string, environment: Environment, { problems, files }: Reading): unknown {
   if (text.startsWith('env:')) {
     const name = text.slice(4);
     const value = environment[name];
@@ -111,7 +117,7 @@ function followText(text: string, path: string, environment: Environment, proble
   }
   if (text.startsWith('file:') && !readLater.test(path)) {
     const file = text.slice(5);
-    const content = readBounded(file, referenceBytesMax);
+    const content = files.read(file, referenceBytesMax);
     // Editors and `echo` end a file with a line feed that is not part of the secret.
     if (content.kind === 'text' && content.text.trimEnd() !== '') return content.text.replace(/\r?\n$/, '');
     const why = content.kind === 'text' ? 'is empty' : `can not be read: ${content.why}`;
@@ -209,17 +215,4 @@ function* references(value: unknown): Generator<string> {
   if (typeof value === 'string' && value.startsWith('env:')) yield value.slice(4);
   else if (Array.isArray(value)) for (const entry of value) yield* references(entry);
   else if (isTree(value)) for (const child of Object.values(value)) yield* references(child);
-}
-
-function readBounded(
-  path: string,
-  bytesMax: number,
-): { readonly kind: 'text'; readonly text: string } | { readonly kind: 'unreadable'; readonly why: string } {
-  try {
-    if (statSync(path).size > bytesMax) return { kind: 'unreadable', why: `it is larger than ${bytesMax} bytes` };
-    return { kind: 'text', text: readFileSync(path, 'utf8') };
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    return { kind: 'unreadable', why: code === 'ENOENT' ? 'there is no such file' : code };
-  }
 }

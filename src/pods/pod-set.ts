@@ -118,6 +118,11 @@ export function withState(
   return after === known ? set : replaced(set, known, after);
 }
 
+/** The same pods after the digests of all have changed: the keys that make them have. */
+export function redigested(set: PodSet): PodSet {
+  return build(set.pods, set.gone, set);
+}
+
 /** What a source says, where nobody else says anything. */
 const believed: Listing = {
   verdictOf: (pod) => conditionVerdict(pod) ?? { state: pod.state === 'gone' ? 'ready' : pod.state, why: pod.why },

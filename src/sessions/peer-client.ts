@@ -7,7 +7,7 @@
 
 import { Agent, request } from 'undici';
 import { parseAddress } from '../base/address.ts';
-import type { Secrets } from '../base/keyring.ts';
+import type { KeySource } from '../base/keyring.ts';
 import type { Timeouts } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Owner } from '../store/contract.ts';
@@ -17,7 +17,7 @@ import { releaseField, releasePath, ReleaseSigner } from './peer-message.ts';
 import type { Peers, ReleaseAnswer, ReleaseAsk } from './peers.ts';
 
 export interface PeerClientOptions {
-  readonly secrets: Secrets;
+  readonly secrets: KeySource;
   readonly timeouts: Pick<Timeouts, 'connectMs' | 'handoffMs'>;
   readonly log: Log;
 }

@@ -7,7 +7,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { type Secrets, Signer } from '../base/keyring.ts';
+import { type KeySource, Signer } from '../base/keyring.ts';
 import type { StoreName } from '../store/contract.ts';
 import type { ReleaseAnswer, ReleaseAsk, ReleaseWhy } from './peers.ts';
 
@@ -30,7 +30,7 @@ const epochShape = /^[1-9][0-9]{0,15}$/;
 export class ReleaseSigner {
   readonly #signer: Signer;
 
-  constructor(secrets: Secrets) {
+  constructor(secrets: KeySource) {
     this.#signer = new Signer(secrets, 'release');
   }
 

@@ -9,7 +9,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { type Address, formatAddress } from '../base/address.ts';
 import { HoldfastError } from '../base/errors.ts';
-import type { Secrets } from '../base/keyring.ts';
+import type { KeySource } from '../base/keyring.ts';
 import type { Log } from '../base/log.ts';
 import { releaseField, releasePath, ReleaseSigner, type SignedAsk } from './peer-message.ts';
 import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
@@ -18,7 +18,7 @@ export interface PeerServerOptions {
   readonly listen: Address;
   /** The own pod's: a question signed for another one is none. */
   readonly uid: string;
-  readonly secrets: Secrets;
+  readonly secrets: KeySource;
   /** Gives the session up; bounded, never rejects. */
   readonly keeper: { releaseAsked(ask: ReleaseAsk): Promise<ReleaseAnswer> };
   readonly log: Log;

@@ -6,7 +6,7 @@
 import type { RedisOptions } from 'ioredis';
 import type { ConnectionOptions } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
-import type { Secrets } from '../base/keyring.ts';
+import type { KeySource } from '../base/keyring.ts';
 import type { Timeouts } from '../base/limits.ts';
 import type { Store } from './contract.ts';
 import { MemoryStore } from './memory.ts';
@@ -28,7 +28,7 @@ export interface OpenStoreOptions {
   /** `memory:`, or what parseRedisUrl reads. */
   readonly url: string;
   /** `store.key`: the first seals, all open. */
-  readonly secrets: Secrets;
+  readonly secrets: KeySource;
   /** `store.nameKey`, by default the single `store.key`. */
   readonly nameSecret: Buffer;
   /** `store.prefix`: the application. */

@@ -13,8 +13,7 @@
  */
 
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
-import { deriveKey } from '../base/keyring.ts';
-import type { Secrets } from '../base/keyring.ts';
+import { deriveKey, followKeys, type KeySource } from '../base/keyring.ts';
 import type { StoreName } from './contract.ts';
 
 const format = 1;
@@ -38,19 +37,20 @@ interface SealingKey {
 
 /** Seals with the first secret, opens with all of them. */
 export class Sealer {
-  readonly #keys: readonly [SealingKey, ...SealingKey[]];
+  #keys: readonly SealingKey[] = [];
   readonly #application: string;
 
   /** @param application `store.prefix`. */
-  constructor(secrets: Secrets, application: string) {
-    const [first, ...others] = secrets;
-    this.#keys = [sealingKey(first), ...others.map(sealingKey)];
+  constructor(source: KeySource, application: string) {
+    followKeys(source, (secrets) => {
+      this.#keys = secrets.map(sealingKey);
+    });
     this.#application = application;
   }
 
   /** The sealed form, 33 bytes longer. */
   seal(bytes: Buffer, as: SealedAs): Buffer {
-    const [key] = this.#keys;
+    const key = this.#keys[0]!;
     const nonce = randomBytes(nonceBytes);
     const cipher = createCipheriv(cipherName, this.#sessionKey(key, as.name), nonce).setAAD(this.#bound(as));
     const sealed = cipher.update(bytes);

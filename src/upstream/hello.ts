@@ -15,7 +15,7 @@ import { randomBytes } from 'node:crypto';
 
 import { z } from 'zod';
 
-import { keyFingerprint, type Secrets, Signer } from '../base/keyring.ts';
+import { followKeys, keyFingerprint, type KeySource, Signer } from '../base/keyring.ts';
 
 export const helloTarget = '/.well-known/holdfast/hello';
 export const helloField = 'x-holdfast-hello';
@@ -62,16 +62,22 @@ export function newRun(): string {
 }
 
 export class HelloSigner {
-  /** Of the keys, for words about them. */
-  readonly fingerprints: readonly string[];
   /** What names sessions here, as in a Hello; undefined: it is not compared. */
   readonly names: string | undefined;
   readonly #signer: Signer;
+  #fingerprints: readonly string[] = [];
 
-  constructor(secrets: Secrets, names?: string) {
-    this.#signer = new Signer(secrets, 'hello');
-    this.fingerprints = secrets.map((secret) => keyFingerprint(secret));
+  constructor(source: KeySource, names?: string) {
+    this.#signer = new Signer(source, 'hello');
+    followKeys(source, (secrets) => {
+      this.#fingerprints = secrets.map((secret) => keyFingerprint(secret));
+    });
     this.names = names;
+  }
+
+  /** Of the keys, for words about them. */
+  get fingerprints(): readonly string[] {
+    return this.#fingerprints;
   }
 
   /** The value of the question's field, and the nonce that the answer must cover. */

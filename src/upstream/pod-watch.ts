@@ -8,13 +8,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { afterEvent, type HealthEvent, type HealthRules, isSilent, newHealth, type PodHealth } from '../pods/health.ts';
-import { changesBetween, isSamePlace, isSamePod, type ListChanges } from '../pods/list-changes.ts';
+import { changesBetween, isSamePlace, isSamePod } from '../pods/list-changes.ts';
 import { isTerminating, type Pod, type PodVerdict } from '../pods/pod.ts';
 import {
   emptyPodSet,
   type ListedPod,
   type PodDigests,
   type PodSet,
+  redigested,
   withPods,
   withState,
   withUid,
@@ -23,6 +24,7 @@ import { podVerdict } from '../pods/pod-verdict.ts';
 import type { Hello, HelloSigner, HelloTarget } from './hello.ts';
 import { probe } from './probe.ts';
 import { ProbeTurns } from './probe-turns.ts';
+import { tellList } from './told-list.ts';
 import { WrongKeys } from './wrong-keys.ts';
 
 export interface PodWatchOptions {
@@ -137,7 +139,7 @@ export class PodWatch {
     for (const { name } of changes.removed) this.#forget(name);
     if (!first) {
       for (const { name } of changes.added) this.#newcomers.add(name);
-      this.#tellList(changes);
+      tellList(changes, this.#set, this.#options.log);
     }
     this.#tellPanic();
     const toTell = changes.turned.filter(isTerminating);
@@ -177,6 +179,11 @@ export class PodWatch {
    */
   podOf(uid: string): Pod | undefined {
     return uid === '' ? undefined : this.#set.pods.find((pod) => pod.uid === uid);
+  }
+
+  /** Pins are made with other keys from now on, and read with those that `digestsOf` knows. */
+  pinKeysChanged(): void {
+    this.#set = redigested(this.#set);
   }
 
   /** An answer shows that another pod than the known one is at this address: it is asked again now (rules 28). */
@@ -299,16 +306,6 @@ export class PodWatch {
       log.info({ pod: name, state: verdict.state, why: verdict.why }, 'a pod changed its state');
     }
     this.#tellPanic();
-  }
-
-  /** What a source's later lists change, in the log. */
-  #tellList({ added, removed, turned }: ListChanges): void {
-    const { log } = this.#options;
-    if (added.length + removed.length > 0) {
-      const names = (list: readonly Pod[]): readonly string[] => list.map(({ name }) => name);
-      log.info({ added: names(added), removed: names(removed), pods: this.#set.pods.length }, 'other pods are listed');
-    }
-    for (const { name, state, why } of turned) log.info({ pod: name, state, why }, 'a pod changed its state');
   }
 
   /** Only once every pod was asked: before that all sidecars are unhealthy for want of a name. */

@@ -14,7 +14,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { MoveWord } from '../affinity/choose-pod.ts';
 import { affinityOutcomes, type AffinityOutcome } from '../affinity/outcome.ts';
-import { type Secrets, Signer } from '../base/keyring.ts';
+import { followKeys, type KeySource, Signer } from '../base/keyring.ts';
 import type { Field } from '../http1/fields.ts';
 
 export const fromField = 'x-holdfast-from';
@@ -40,10 +40,11 @@ export class InternalSigner {
   readonly #nonce = randomBytes(12).toString('base64url');
   readonly #tokens = new Map<string, string>();
 
-  constructor(secrets: Secrets) {
-    this.#from = new Signer(secrets, 'gateway');
-    this.#move = new Signer(secrets, 'move');
-    this.#hop = new Signer(secrets, 'hop');
+  constructor(source: KeySource) {
+    this.#from = new Signer(source, 'gateway');
+    this.#move = new Signer(source, 'move');
+    this.#hop = new Signer(source, 'hop');
+    followKeys(source, () => this.#tokens.clear());
   }
 
   /** The token that shows a sidecar that this request comes from a gateway or sidecar of its own. */

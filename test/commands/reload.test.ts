@@ -1,4 +1,4 @@
-/** SIGHUP where one process is everything: a sidecar, and a gateway with one worker. */
+/** A reload where one process is everything (a sidecar, and a gateway with one worker): by SIGHUP, or by a changed file alone. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,19 +12,20 @@ test('a process alone takes over what it can and names the rest; a bad file chan
   const browser = deployment.browser();
   assert.equal(await browser.number('/inc'), 1);
   for (const part of [deployment.gateways[0]!, deployment.pods[0]!.sidecar]) {
-    const reloads = (result: string): Promise<unknown> =>
-      until(`a reload was ${result}`, async () =>
-        (await part.probe('/metrics')).text.includes(`\nholdfast_reloads_total{result="${result}"} 1\n`),
-      );
+    const shows = (line: string): Promise<unknown> =>
+      until(line, async () => new RegExp(`^holdfast_${line}$`, 'm').test((await part.probe('/metrics')).text));
     await part.write({ log: { level: 'loud', access: false } });
     process.kill(part.process.pid, 'SIGHUP');
-    await reloads('refused');
+    // Once for the signal, and perhaps once for the file.
+    await shows('reloads_total\\{result="refused"\\} [12]');
+    await shows('reload_refused 1');
     assert.match(part.process.output, /log\.level: .*loud/);
     assert.match(part.process.output, /was not reloaded; nothing has changed/);
 
     await part.write({ log: { level: 'info', access: false }, limits: { bodyBytes: 5 }, store: { prefix: 'another' } });
-    process.kill(part.process.pid, 'SIGHUP');
-    await reloads('applied');
+    await shows('reloads_total\\{result="applied"\\} 1');
+    await shows('reload_refused 0');
+    await shows('reload_keys_waiting 1');
     await until('the rest is named', () => /"paths":\["store\.prefix"\]/.test(part.process.output));
   }
   const gateway = deployment.gateways[0]!;

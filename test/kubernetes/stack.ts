@@ -161,12 +161,10 @@ export function redis(image: string): readonly KubernetesObject[] {
 
 /** The objects of manifests/base, for this namespace, these images and these options. */
 async function manifests(namespace: Namespace, options: StackOptions): Promise<readonly KubernetesObject[]> {
-  const text = await namespace.kubectl(['kustomize', join(repositoryRoot, 'manifests/base')]);
+  const folder = options.gateways === 0 ? 'manifests/overlays/sidecar' : 'manifests/base';
+  const text = await namespace.kubectl(['kustomize', join(repositoryRoot, folder)]);
   const objects = parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
-  return objects
-    .filter(({ kind }) => kind !== 'Namespace')
-    .filter(({ metadata }) => options.gateways !== 0 || metadata.name !== 'holdfast-gateway')
-    .map((object) => placed(object, namespace, options));
+  return objects.filter(({ kind }) => kind !== 'Namespace').map((object) => placed(object, namespace, options));
 }
 
 function placed(object: KubernetesObject, namespace: Namespace, options: StackOptions): KubernetesObject {

@@ -120,6 +120,11 @@ export class HoldfastProcess {
     return { code, output: process.output };
   }
 
+  /** The probes' listener: `host:port`. */
+  get probesAddress(): string {
+    return `127.0.0.1:${this.#probesPort}`;
+  }
+
   async isReady(): Promise<boolean> {
     return (await this.probe('/readyz')).status === 200;
   }

@@ -5,7 +5,8 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
@@ -44,27 +45,37 @@ interface Resource {
 const repository = join(import.meta.dirname, '../..');
 const base = join(repository, 'manifests/base');
 
-const gateway = workload('gateway.yaml', 'Deployment');
-const application = workload('application.yaml', 'StatefulSet');
+const gateway = workload('gateway/gateway.yaml', 'Deployment');
+const application = workload('application/application.yaml', 'StatefulSet');
 const podSpecs = [gateway, application].map((resource) => resource.spec.template.spec);
 const sidecar = application.spec.template.spec.initContainers?.[0];
 
-for (const role of ['gateway', 'sidecar']) {
-  test(`the ${role}'s configuration is usable with the variables that its pod sets`, () => {
-    const env = {
-      HOLDFAST_STORE_URL: 'redis://redis:6379',
-      HOLDFAST_STORE_KEY: 'c29tZSBzZWNyZXQgb2YgMzIgYnl0ZXMgaW4gYmFzZTY0',
-      APP_KEY: 'base64:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=',
-      ...(role === 'sidecar' ? { POD_NAME: 'application-0', POD_UID: 'a-b-c', POD_IP: '10.1.2.3' } : {}),
-    };
-    const args = ['src/cli.ts', 'check', '--config', join(base, `config/${role}.yaml`)];
+/** The directory that a pod mounts, with the files of its volume. */
+const mounted = '/etc/holdfast/';
+const secrets = {
+  'store-url': 'redis://redis:6379',
+  'store-key': 'c29tZSBzZWNyZXQgb2YgMzIgYnl0ZXMgaW4gYmFzZTY0',
+  'app-key': 'base64:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=',
+};
+
+for (const [role, part] of [
+  ['gateway', 'gateway'],
+  ['sidecar', 'application'],
+] as const) {
+  test(`the ${role}'s configuration is usable with the files and variables that its pod has`, (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-manifests-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    for (const [name, text] of Object.entries(secrets)) writeFileSync(join(folder, name), text);
+    writeFileSync(join(folder, 'config.yaml'), read(`${part}/config.yaml`).replaceAll(mounted, `${folder}/`));
+    const env = role === 'sidecar' ? { POD_NAME: 'application-0', POD_UID: 'a-b-c', POD_IP: '10.1.2.3' } : {};
+    const args = ['src/cli.ts', 'check', '--config', join(folder, 'config.yaml')];
     const { status, stderr } = spawnSync(process.execPath, args, { cwd: repository, env, encoding: 'utf8' });
     assert.equal(status, 0, stderr);
   });
 }
 
 test('the gateway lists each replica once, by its stable name', () => {
-  const { pods } = parse(read('config/gateway.yaml')) as { pods: { static: string[] } };
+  const { pods } = parse(read('gateway/config.yaml')) as { pods: { static: string[] } };
   const expected = Array.from({ length: application.spec.replicas }, (_, i) => {
     const name = `${application.metadata.name}-${i}`;
     return `${name}=${name}.application-pods.shop.svc.cluster.local:8080`;
@@ -89,7 +100,7 @@ test('every container runs restricted, with a read-only root', () => {
 });
 
 test('the sidecar is a native one and shares the session directory, and nothing else, with the application', () => {
-  const { sessions } = parse(read('config/sidecar.yaml')) as { sessions: { directory: string } };
+  const { sessions } = parse(read('application/config.yaml')) as { sessions: { directory: string } };
   const [app] = application.spec.template.spec.containers;
   assert.equal(sidecar?.restartPolicy, 'Always');
   const theirs = new Map(app?.volumeMounts?.map((mount) => [mount.name, mount.mountPath]));
@@ -99,11 +110,11 @@ test('the sidecar is a native one and shares the session directory, and nothing 
 });
 
 test('probes ask the port that the configuration opens for them', () => {
-  for (const [role, container] of [
+  for (const [part, container] of [
     ['gateway', gateway.spec.template.spec.containers[0]],
-    ['sidecar', sidecar],
+    ['application', sidecar],
   ] as const) {
-    const { probes } = parse(read(`config/${role}.yaml`)) as { probes: string };
+    const { probes } = parse(read(`${part}/config.yaml`)) as { probes: string };
     const port = Number(probes.split(':')[1]);
     assert.deepEqual(container?.startupProbe?.httpGet, { path: '/startz', port });
     assert.deepEqual(container.readinessProbe?.httpGet, { path: '/readyz', port });
