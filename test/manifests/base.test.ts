@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
+import { chartFiles, chartFolder } from './chart.ts';
 
 interface Container {
   readonly name: string;
@@ -127,6 +128,12 @@ test('a pod that ends has the time it needs: its sleep, the drain, and five seco
   assert.deepEqual(app?.lifecycle?.preStop?.sleep, { seconds: 5 });
   assert.notEqual(sidecar?.lifecycle?.preStop?.exec, undefined);
   for (const spec of podSpecs) assert.equal(spec.terminationGracePeriodSeconds, 5 + 20 + 5);
+});
+
+test('the Helm chart is what the kustomize files say (make docs writes it)', () => {
+  for (const [name, content] of Object.entries(chartFiles())) {
+    assert.equal(readFileSync(join(repository, 'manifests', chartFolder, name), 'utf8'), content, name);
+  }
 });
 
 function read(file: string): string {
