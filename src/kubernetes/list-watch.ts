@@ -46,6 +46,8 @@ const pagesMax = 100;
 const watchSeconds = 300;
 /** A watch that ends sooner, and has brought nothing, is a failure. */
 const watchMinMs = 1000;
+/** A list is not too old so soon. */
+const freshMs = 10_000;
 const backoff = { firstMs: 250, maxMs: 10_000 };
 
 export class ListWatch {
@@ -54,8 +56,8 @@ export class ListWatch {
   #version: string | undefined;
   #client: ApiClient | undefined;
   #failures = 0;
-  /** Nothing came since the last list. */
-  #isFresh = false;
+  /** When it was listed last, monotonic. */
+  #listedAtMs = -Infinity;
   #pause: { readonly timer: Timer; readonly over: () => void } | undefined;
   #stopped = false;
 
@@ -79,17 +81,23 @@ export class ListWatch {
     while (!this.#isStopped()) {
       const failure = await this.#connection();
       if (this.#isStopped()) return;
-      if (failure === undefined) {
-        this.#failures = 0;
-      } else {
-        this.#options.listener.failed(failure);
-        // Listed again at once; but a 410 right behind a list means that something is wrong.
-        if (failure.kind !== 'expired' || this.#isFresh) this.#failures++;
-        if (failure.kind === 'expired' || failure.kind === 'bad-answer') this.#version = undefined;
-      }
-      const { random } = this.#options;
-      await this.#wait(Math.max(failure?.retryAfterMs ?? 0, backoffMs(this.#failures, { ...backoff, random })));
+      await this.#wait(this.#pauseAfter(failure));
     }
+  }
+
+  /** Milliseconds until the next connection. */
+  #pauseAfter(failure: SourceFailure | undefined): number {
+    const { listener, clock, random } = this.#options;
+    if (failure === undefined) {
+      this.#failures = 0;
+      return 0;
+    }
+    listener.failed(failure);
+    if (failure.kind === 'expired' || failure.kind === 'bad-answer') this.#version = undefined;
+    // Listed again at once, whatever failed before; but a 410 right behind a list means that something is wrong.
+    if (failure.kind === 'expired' && clock.monotonicMs() - this.#listedAtMs > freshMs) return 0;
+    this.#failures++;
+    return Math.max(failure.retryAfterMs, backoffMs(this.#failures, { ...backoff, random }));
   }
 
   /** Lists if that is needed, and watches until the watch ends. */
@@ -129,7 +137,7 @@ export class ListWatch {
       items.push(...(some as unknown[]));
       next = text(field(field(page, 'metadata'), 'continue')) ?? '';
       if (next !== '') continue;
-      this.#isFresh = true;
+      this.#listedAtMs = this.#options.clock.monotonicMs();
       if (!this.#isStopped()) {
         listener.heard();
         listener.listed(items);
@@ -165,7 +173,6 @@ export class ListWatch {
         this.#take(events);
         // It serves: what failed before is over.
         this.#failures = 0;
-        this.#isFresh = false;
         hasTold = true;
       }
       return hasTold;
