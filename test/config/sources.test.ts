@@ -148,10 +148,11 @@ test('JSON is a configuration file', () => {
 
 test('a file that is missing, no YAML, or no mapping is a problem of its own', () => {
   const missing = loadConfig({ configFile: '/nowhere/holdfast.yaml', environment: {} });
-  assert.deepEqual(missing, {
-    kind: 'problems',
-    problems: [{ path: '', words: '/nowhere/holdfast.yaml can not be read: there is no such file' }],
-  });
+  assert.equal(missing.kind, 'problems');
+  assert.deepEqual(missing.problems, [
+    { path: '', words: '/nowhere/holdfast.yaml can not be read: there is no such file' },
+  ]);
+  assert.deepEqual([...missing.files.keys()], ['/nowhere/holdfast.yaml'], 'it is watched all the same');
   for (const [yaml, words] of [
     ['role: [', /is not YAML: line 1, column \d+: [a-z]/],
     ['- a\n- b', /does not hold a mapping/],
