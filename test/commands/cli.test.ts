@@ -115,7 +115,7 @@ test('the help of every command says what it does and what its options are, and 
   const { out } = await holdfast(['--help']);
   assert.match(out, /^Exit codes: 0 done, 1 bad configuration or arguments, 2 failed while running\.$/m);
   const names = [...out.matchAll(/^ {2}([a-z]+) (?:\[options\]| {2})/gm)].map(([, name]) => name!);
-  assert.deepEqual(names, ['run', 'dev', 'check', 'where', 'drain', 'import', 'version']);
+  assert.deepEqual(names, ['run', 'dev', 'check', 'where', 'drain', 'import', 'inject', 'injector', 'version']);
   for (const help of await Promise.all(names.map((name) => holdfast([name, '--help'])))) {
     assert.equal(help.code, 0);
     assert.doesNotMatch(help.out, /default: (?:\[\]|false)/);
