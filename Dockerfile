@@ -36,7 +36,7 @@ COPY package.json tsconfig.json tsconfig.build.json ./
 COPY manifests/image/tsconfig.json manifests/image/tsconfig.json
 COPY src ./src
 # Types are what `make check` is for. Compiled, a process starts faster and takes 30 MB less than from its sources.
-RUN tools/node_modules/.bin/tsc --project manifests/image --outDir /image/holdfast/dist && \
+RUN /image/usr/local/bin/node tools/node_modules/typescript/bin/tsc --project manifests/image --outDir /image/holdfast/dist && \
     sed -i '1s|.*|#!/usr/local/bin/node|' /image/holdfast/dist/cli.js && \
     chmod 0755 /image/holdfast/dist/cli.js && \
     ln -s /holdfast/dist/cli.js /image/usr/local/bin/holdfast && \
