@@ -5,20 +5,7 @@
  * RFC 5280. Must not know where they are kept (certificate-rotation.ts, own-certificate.ts).
  */
 
-import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import {
-  bitString,
-  boolean,
-  explicit,
-  implicit,
-  integer,
-  objectIdentifier,
-  octetString,
-  sequence,
-  set,
-  time,
-  utf8String,
-} from './der.ts';
+import { KeyObject, randomBytes, webcrypto } from 'node:crypto';
 
 /** All in PEM. */
 export interface CertificateMaterial {
@@ -37,102 +24,58 @@ export interface MakeOptions {
 /** Clocks of other machines may be behind ours. */
 export const backdateMs = 5 * 60_000;
 
-const oids = {
-  commonName: '2.5.4.3',
-  ecdsaWithSha256: '1.2.840.10045.4.3.2',
-  subjectKeyIdentifier: '2.5.29.14',
-  keyUsage: '2.5.29.15',
-  subjectAltName: '2.5.29.17',
-  basicConstraints: '2.5.29.19',
-  authorityKeyIdentifier: '2.5.29.35',
-  extendedKeyUsage: '2.5.29.37',
-  serverAuth: '1.3.6.1.5.5.7.3.1',
-} as const;
+/** RFC 5280 appendix A.1, ub-common-name. */
+const commonNameMax = 64;
+const curve = { name: 'ECDSA', namedCurve: 'P-256' } as const;
+const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;
 
-const signatureAlgorithm = sequence(objectIdentifier(oids.ecdsaWithSha256));
-
-export function makeCertificate(options: MakeOptions): CertificateMaterial {
-  const authority = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+export async function makeCertificate({ names, nowMs, lifetimeMs }: MakeOptions): Promise<CertificateMaterial> {
+  const x509 = await loadX509();
+  const authority = await webcrypto.subtle.generateKey(curve, false, ['sign', 'verify']);
+  const own = await webcrypto.subtle.generateKey(curve, true, ['sign', 'verify']);
   // Two authorities of different times must not be taken for one another: their names differ.
-  const issuer = name(`holdfast-injector ${randomBytes(8).toString('hex')}`);
-  const authorityId = keyId(authority.publicKey);
-  const [subject = ''] = options.names;
-  const sign = { signer: authority.privateKey, issuer, ...options };
-  return {
-    authority: certificate({
-      ...sign,
+  const issuer = commonName(`holdfast-injector ${randomBytes(8).toString('hex')}`);
+  const validity = { notBefore: new Date(nowMs - backdateMs), notAfter: new Date(nowMs + lifetimeMs) };
+  const signed = { ...validity, issuer, signingKey: authority.privateKey, signingAlgorithm };
+  const [authorityCertificate, ownCertificate] = await Promise.all([
+    x509.X509CertificateGenerator.create({
+      ...signed,
       subject: issuer,
       publicKey: authority.publicKey,
       extensions: [
-        critical(oids.basicConstraints, sequence(boolean(true), integer(Buffer.of(0)))),
-        // Bit 5, keyCertSign.
-        critical(oids.keyUsage, bitString(Buffer.of(0b0000_0100), 2)),
-        extension(oids.subjectKeyIdentifier, octetString(authorityId)),
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(authority.publicKey),
       ],
     }),
-    certificate: certificate({
-      ...sign,
-      subject: name(subject.slice(0, 64)),
+    x509.X509CertificateGenerator.create({
+      ...signed,
+      subject: commonName(names[0] ?? ''),
       publicKey: own.publicKey,
       extensions: [
-        critical(oids.basicConstraints, sequence()),
-        // Bit 0, digitalSignature.
-        critical(oids.keyUsage, bitString(Buffer.of(0b1000_0000), 7)),
-        extension(oids.extendedKeyUsage, sequence(objectIdentifier(oids.serverAuth))),
-        extension(oids.subjectAltName, sequence(...options.names.map((dns) => implicit(2, Buffer.from(dns, 'ascii'))))),
-        extension(oids.authorityKeyIdentifier, sequence(implicit(0, authorityId))),
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value }))),
+        await x509.AuthorityKeyIdentifierExtension.create(authority.publicKey),
       ],
     }),
-    key: own.privateKey.export({ format: 'pem', type: 'pkcs8' }),
+  ]);
+  return {
+    // With their last line's end: several stand in one bundle.
+    authority: `${authorityCertificate.toString('pem')}\n`,
+    certificate: `${ownCertificate.toString('pem')}\n`,
+    key: KeyObject.from(own.privateKey).export({ format: 'pem', type: 'pkcs8' }),
   };
 }
 
-interface CertificateParts extends MakeOptions {
-  readonly signer: KeyObject;
-  readonly issuer: Buffer;
-  readonly subject: Buffer;
-  readonly publicKey: KeyObject;
-  readonly extensions: readonly Buffer[];
+/** Only where one is made: that is once in weeks, by one replica, and no other command needs it. */
+async function loadX509() {
+  // It needs this one to be there first.
+  await import('reflect-metadata');
+  return await import('@peculiar/x509');
 }
 
-function certificate({ signer, issuer, subject, publicKey, extensions, nowMs, lifetimeMs }: CertificateParts): string {
-  const toBeSigned = sequence(
-    // Version 3.
-    explicit(0, integer(Buffer.of(2))),
-    integer(randomBytes(16)),
-    signatureAlgorithm,
-    issuer,
-    sequence(time(nowMs - backdateMs), time(nowMs + lifetimeMs)),
-    subject,
-    publicKey.export({ format: 'der', type: 'spki' }),
-    explicit(3, sequence(...extensions)),
-  );
-  const signature = sign('sha256', toBeSigned, { key: signer, dsaEncoding: 'der' });
-  return pem(sequence(toBeSigned, signatureAlgorithm, bitString(signature)));
-}
-
-function name(text: string): Buffer {
-  return sequence(set(sequence(objectIdentifier(oids.commonName), utf8String(text))));
-}
-
-function extension(oid: string, value: Buffer): Buffer {
-  return sequence(objectIdentifier(oid), octetString(value));
-}
-
-function critical(oid: string, value: Buffer): Buffer {
-  return sequence(objectIdentifier(oid), boolean(true), octetString(value));
-}
-
-/** Any digest of the key will do (RFC 7093). */
-function keyId(key: KeyObject): Buffer {
-  return createHash('sha256')
-    .update(key.export({ format: 'der', type: 'spki' }))
-    .digest()
-    .subarray(0, 20);
-}
-
-function pem(der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+function commonName(text: string) {
+  return [{ CN: [text.slice(0, commonNameMax)] }];
 }

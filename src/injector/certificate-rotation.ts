@@ -23,7 +23,7 @@ export interface CertificateState {
 export interface RotationRules {
   readonly names: readonly string[];
   readonly lifetimeMs: number;
-  readonly make: () => CertificateMaterial;
+  readonly make: () => Promise<CertificateMaterial>;
 }
 
 /** Until every API server has heard of an authority: its watch is seconds behind at most, a restart a minute. */
@@ -38,10 +38,10 @@ export function settleMs(lifetimeMs: number): number {
  * The state as it should be now: the very same object where nothing is to be done. One step at a time; the next call
  * does the next one.
  */
-export function rotate(state: CertificateState, nowMs: number, rules: RotationRules): CertificateState {
+export async function rotate(state: CertificateState, nowMs: number, rules: RotationRules): Promise<CertificateState> {
   const { current, next, previousAuthority } = state;
   const life = current === undefined ? undefined : lifeOf(current, rules.names);
-  if (current === undefined || life === undefined || life.expiresMs <= nowMs) return { current: rules.make() };
+  if (current === undefined || life === undefined || life.expiresMs <= nowMs) return { current: await rules.make() };
   const settle = settleMs(rules.lifetimeMs);
   if (next !== undefined) {
     const coming = lifeOf(next, rules.names);
@@ -51,7 +51,7 @@ export function rotate(state: CertificateState, nowMs: number, rules: RotationRu
   }
   if (previousAuthority !== undefined) return nowMs < life.madeMs + 3 * settle ? state : { current };
   const renewMs = life.madeMs + ((life.expiresMs - life.madeMs) * 2) / 3;
-  return nowMs < renewMs ? state : { ...state, next: rules.make() };
+  return nowMs < renewMs ? state : { ...state, next: await rules.make() };
 }
 
 /** Every authority that may have signed what some replica shows, the one in use first. */

@@ -93,11 +93,11 @@ export class OwnCertificate {
   async #agreed(): Promise<CertificateState> {
     const { namespace, secret, service, lifetimeMs, clock, log } = this.#options;
     const names = [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`];
-    const make = (): CertificateMaterial => makeCertificate({ names, nowMs: clock.nowMs(), lifetimeMs });
+    const make = (): Promise<CertificateMaterial> => makeCertificate({ names, nowMs: clock.nowMs(), lifetimeMs });
     for (let conflicts = 0; conflicts < conflictsMax;) {
       const { object, data } = await this.#readSecret();
       const state = readSecretData(data);
-      const wanted = rotate(state, clock.nowMs(), { names, lifetimeMs, make });
+      const wanted = await rotate(state, clock.nowMs(), { names, lifetimeMs, make });
       if (wanted === state) return state;
       if (await this.#writeSecret(object, secretData(wanted)))
         log.info({ object: `${namespace}/${secret}` }, 'the certificate was rotated');

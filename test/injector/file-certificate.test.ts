@@ -44,7 +44,7 @@ test('files are shown as soon as they are a pair, and again when they change; wh
   await looked();
   assert.match(files.missing ?? '', /tls\.crt can not be read: ENOENT/);
 
-  const [first, second] = [pair(), pair()];
+  const [first, second] = [await pair(), await pair()];
   write(first);
   await lookAgain();
   assert.equal(files.missing, undefined);

@@ -55,7 +55,7 @@ async function running(t: TestContext, services: readonly unknown[] = []): Promi
     log,
     handlers: { '/pods': (review) => webhook.pod(review), '/workloads': (review) => webhook.workload(review) },
   });
-  const { authority, ...shown } = pair();
+  const { authority, ...shown } = await pair();
   server.show(shown);
   const { port } = await server.listen();
   t.after(() => server.close());
@@ -211,7 +211,7 @@ test('what is no review is refused, and the next one is answered', async (t) => 
 
 test('another certificate is shown from the next connection on, and the old one is not trusted any more', async (t) => {
   const { server, port, authority, ask } = await running(t);
-  const next = pair();
+  const next = await pair();
   server.show(next);
   const seen = await new Promise<string>((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, servername: name, ca: next.authority }, () => {

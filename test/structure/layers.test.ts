@@ -26,12 +26,15 @@ const layers = [
 /** Packages that only some folders may import; every other package is a problem of its own. */
 const importers: Readonly<Record<string, readonly string[]>> = {
   '@kubernetes/client-node': ['kubernetes', 'injector'],
+  '@peculiar/x509': ['injector'],
   commander: ['cli.ts'],
   ioredis: ['store'],
   koffi: ['sessions'],
   pino: ['base'],
   'pino-pretty': ['commands'],
   'prom-client': ['base'],
+  // What @peculiar/x509 needs to be there.
+  'reflect-metadata': ['injector'],
   undici: ['commands', 'kubernetes', 'sessions', 'upstream'],
   // kubernetes/: a kubeconfig.
   yaml: ['config', 'injector', 'kubernetes'],
