@@ -103,6 +103,15 @@ export function withUid(set: PodSet, name: string, uid: string, nowMs: number): 
 }
 
 /**
+ * Whether the uid that a pod's address tells is certainly not the pod's: it has called itself as its source does, or
+ * another pod is listed under this uid. A sidecar that never did may make its own uids (rules 28).
+ */
+export function isForeignUid(set: PodSet, pod: Pod, uid: string | undefined): boolean {
+  if (uid === undefined || pod.listedUid === undefined || uid === pod.listedUid) return false;
+  return pod.uid === pod.listedUid || set.pods.some(({ listedUid }) => listedUid === uid);
+}
+
+/**
  * The set after a pod's state changed, at `nowMs`; the same set where it did not. `warm`: a pod that was unhealthy and is
  * ready now needs no slow start.
  */

@@ -5,7 +5,7 @@
  * IPv4 addresses count where there are any, else IPv6: of a pod that has both nobody could say that it is one.
  *
  * A name server that does not answer changes nothing for an hour, one that says that there is no such name for half a
- * minute (one that has just started may say so); then no pods are left.
+ * minute (one that has just started may say so); then no pods are left, and the search domains are gone through again.
  *
  * Must not know health or sessions.
  */
@@ -58,7 +58,7 @@ export class DnsSource implements PodSource {
   readonly what: string;
   readonly #options: DnsSourceOptions;
   readonly #ledger: SourceLedger;
-  /** The name that was found the last time. */
+  /** The name that was found, the only one asked for until it is believed to be no more. */
   #found: string | undefined;
   #failures = 0;
   /** Since when nobody has told addresses, and since when all say that there is no such name; monotonic. */
@@ -117,8 +117,9 @@ export class DnsSource implements PodSource {
     this.#missedSinceMs ??= nowMs;
     this.#namelessSinceMs = failure.kind === 'no-name' ? (this.#namelessSinceMs ?? nowMs) : undefined;
     this.#ledger.failed(failure);
-    const isOver =
-      nowMs - this.#missedSinceMs >= noAnswerKeptMs || nowMs - (this.#namelessSinceMs ?? nowMs) >= noNameKeptMs;
+    const isNameless = nowMs - (this.#namelessSinceMs ?? nowMs) >= noNameKeptMs;
+    if (isNameless) this.#found = undefined;
+    const isOver = isNameless || nowMs - this.#missedSinceMs >= noAnswerKeptMs;
     if (isOver && this.#ledger.pods.length > 0) this.#list([]);
   }
 
@@ -131,7 +132,7 @@ export class DnsSource implements PodSource {
     this.#ledger.list(pods, { skipped: new Map(), note });
   }
 
-  /** @throws SourceFailure 'no-name', 'unreachable', 'refused' */
+  /** @throws SourceFailure 'no-name', or what asFailure() makes of an answer */
   async #ask(): Promise<Found> {
     const { place, servers } = this.#options;
     const resolvConf = this.#options.resolvConf ?? (await readFile('/etc/resolv.conf', 'utf8').catch(() => ''));
@@ -139,26 +140,22 @@ export class DnsSource implements PodSource {
     const resolver = new Resolver({ timeout: questionMs, tries });
     if (servers !== undefined) resolver.setServers(servers);
     this.#resolver = resolver;
-    const names = candidateNames(place.host, resolvConf);
-    let failure: SourceFailure | undefined;
-    for (const name of new Set([...(this.#found === undefined ? [] : [this.#found]), ...names])) {
+    const names = this.#found === undefined ? candidateNames(place.host, resolvConf) : [this.#found];
+    for (const name of names) {
       if (this.#isStopped()) break;
       try {
         const found = await addressesOf(resolver, name);
         this.#found = name;
         return found;
       } catch (error) {
-        const its = asFailure(error);
-        // That a name is not there says less than that another one could not be asked for.
-        if (failure === undefined || failure.kind === 'no-name') failure = its;
+        // Only where there is no such name another may be meant: one that could not be asked for may be the right one,
+        // and a search domain further on may answer to any name.
+        if (asFailure(error).kind !== 'no-name') throw error;
       }
     }
-    throw failure?.kind === 'no-name' || failure === undefined
-      ? new SourceFailure(
-          'no-name',
-          `no name ${place.host}, or a headless Service without ready pods (asked for ${names.join(', ')})`,
-        )
-      : failure;
+    const asked = names.join(', ');
+    const words = `no name ${place.host}, or a headless Service without ready pods (asked for ${asked})`;
+    throw new SourceFailure('no-name', words);
   }
 
   #isStopped(): boolean {

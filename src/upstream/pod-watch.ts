@@ -12,6 +12,7 @@ import { changesBetween, isSamePlace, isSamePod } from '../pods/list-changes.ts'
 import { isTerminating, type Pod, type PodVerdict } from '../pods/pod.ts';
 import {
   emptyPodSet,
+  isForeignUid,
   type ListedPod,
   type PodDigests,
   type PodSet,
@@ -22,7 +23,7 @@ import {
 } from '../pods/pod-set.ts';
 import { podVerdict } from '../pods/pod-verdict.ts';
 import type { Hello, HelloSigner, HelloTarget } from './hello.ts';
-import { probe } from './probe.ts';
+import { foreignAnswer, probe } from './probe.ts';
 import { ProbeTurns } from './probe-turns.ts';
 import { tellList } from './told-list.ts';
 import { WrongKeys } from './wrong-keys.ts';
@@ -205,11 +206,13 @@ export class PodWatch {
     const { hello, path, timeoutMs, intervalMs, clock } = this.#options;
     const askedAtMs = clock.monotonicMs();
     const told = this.#toldTerminating(pod);
-    const result = await probe(pod.address, { timeoutMs, signer: hello, path, terminating: told });
+    const answer = await probe(pod.address, { timeoutMs, signer: hello, path, terminating: told });
     const present = this.#set.byName.get(name);
     if (this.#isStopped() || present === undefined) return undefined;
     // Whoever answered, it is another pod by now, or elsewhere.
     if (!isSamePod(present, pod) || !isSamePlace(present, pod)) return 0;
+    const isForeign = answer.kind === 'passed' && isForeignUid(this.#set, present, answer.hello?.uid);
+    const result = isForeign ? foreignAnswer : answer;
     // One that answers the first time it is asked has served before we came.
     const warm = !this.#asked.has(name) && !this.#newcomers.delete(name);
     this.#asked.add(name);
@@ -234,17 +237,19 @@ export class PodWatch {
 
   /**
    * Whom to tell that its pod is terminating: with each question until it is gone, since any of them can be lost.
-   * Undefined: it is not, or its sidecar has not said yet how it is told.
+   * Undefined: it is not, its sidecar has not said yet how it is told, or its source means another: a list may be old,
+   * and the address another pod's by now, which would drain with no way back.
    */
   #toldTerminating(pod: Pod): HelloTarget | undefined {
     const hello = isTerminating(pod) ? this.#hellos.get(pod.name) : undefined;
-    return hello?.run === undefined ? undefined : { uid: hello.uid, run: hello.run };
+    if (hello?.run === undefined || (pod.listedUid ?? hello.uid) !== hello.uid) return undefined;
+    return { uid: hello.uid, run: hello.run };
   }
 
   /** It can be told that its pod is terminating, and does not know it. */
   #isUntold(pod: Pod | undefined): boolean {
-    const hello = pod !== undefined && isTerminating(pod) ? this.#hellos.get(pod.name) : undefined;
-    return hello?.run !== undefined && !hello.draining;
+    if (pod === undefined || this.#toldTerminating(pod) === undefined) return false;
+    return this.#hellos.get(pod.name)?.draining === false;
   }
 
   #tellSilence(name: string): void {

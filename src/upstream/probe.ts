@@ -43,6 +43,13 @@ export interface ProbeOptions {
   readonly terminating?: HelloTarget | undefined;
 }
 
+/** What a passed probe comes to where its answer was another pod's. */
+export const foreignAnswer: ProbeResult = {
+  kind: 'failed',
+  why: 'another pod answers at its address',
+  refused: false,
+};
+
 /** How a probe calls itself, so that its request makes no session. */
 export const probeAgent = 'holdfast-probe/1';
 

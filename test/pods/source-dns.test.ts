@@ -176,3 +176,29 @@ test('a name without addresses is a list without pods, with the reason', async (
   assert.deepEqual([lists, source.view.isSeen], [[[]], true]);
   assert.match(source.view.problem ?? '', /has no addresses/);
 });
+
+test('a search domain further on that answers to any name is not asked while the name that was found is only gone or failing', async (t) => {
+  const { server, clock, hosts, asksAgain } = await listening(t, { A: ['10.0.0.1'] });
+  server.answers.set('app.shop.svc', { A: ['192.0.2.1'] });
+  for (const answer of ['SERVFAIL', 'NXDOMAIN'] as const) {
+    server.answers.set(name, answer);
+    server.asked.length = 0;
+    await asksAgain();
+    assert.deepEqual([hosts(), new Set(server.asked)], ['10.0.0.1', new Set([`${name} A`])], answer);
+  }
+  await until('it is searched for again', () => {
+    if (clock.pending > 0) clock.advance(30_000);
+    return hosts() === '192.0.2.1';
+  });
+});
+
+test('a name that could not be asked for ends the search: one further on may be somebody else', async (t) => {
+  const { server, source, hosts, asksAgain } = await listening(t, 'SERVFAIL');
+  server.answers.set('app.shop.svc', { A: ['192.0.2.1'] });
+  await asksAgain();
+  assert.deepEqual([hosts(), source.view.isSeen], ['', false]);
+  assert.match(source.view.problem ?? '', new RegExp(`SERVFAIL.*${name}`));
+  server.answers.set(name, { A: ['10.0.0.1'] });
+  await asksAgain();
+  await until('it is found', () => hosts() === '10.0.0.1');
+});

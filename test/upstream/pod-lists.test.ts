@@ -145,3 +145,41 @@ test('of 300 pods that come at once each is asked, and those that left before th
   watch.list(many);
   assert.deepEqual([clock.pending, watch.set.pods.length], [0, 290]);
 });
+
+test('who answers at the address of a terminating pod and is another one is not told that it is terminating', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  const gone = { ...sidecar.hello, uid: 'listed-pod-a', run: 'run-a' };
+  const next = { ...gone, uid: 'listed-pod-c', run: 'run-c' };
+  sidecar.hello = gone;
+  const late = watched(t, [listed(sidecar)]);
+  await late.watch.start();
+  late.watch.list([listed(sidecar, { condition: 'terminating' })]);
+  sidecar.hello = next;
+  await late.sees('it is seen to be another', () =>
+    /another pod answers/.test(late.watch.healthOf('pod-a')?.probeWhy ?? ''),
+  );
+  assert.deepEqual([late.pod('pod-a').state, late.pod('pod-a').uid], ['draining', 'listed-pod-a']);
+  // One that began when the list was old already can't tell it from a sidecar that makes its own uid.
+  const fresh = watched(t, [listed(sidecar, { condition: 'terminating' })]);
+  await fresh.watch.start();
+  const asked = sidecar.hellos;
+  await fresh.sees('it was asked again', () => sidecar.hellos > asked + 2);
+  assert.deepEqual([sidecar.toldTerminating, sidecar.hello.draining], [0, false]);
+});
+
+test('an address that has become another pod that is listed too is unhealthy, and no pod twice', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-c');
+  sidecar.hello = { ...sidecar.hello, uid: 'listed-pod-c' };
+  const { watch, pod } = watched(t, [listed(sidecar), { ...listed(sidecar), name: 'pod-a', uid: 'listed-pod-a' }]);
+  await watch.start();
+  assert.deepEqual([pod('pod-c').state, pod('pod-a').state, pod('pod-a').uid], ['ready', 'unhealthy', '']);
+  assert.equal(watch.podOf('listed-pod-c'), pod('pod-c'));
+});
+
+test('a terminating pod that calls itself as its source does is told so', async (t) => {
+  const sidecar = await ScriptedSidecar.start(t, 'pod-a');
+  sidecar.hello = { ...sidecar.hello, uid: 'listed-pod-a', run: 'run-a' };
+  const { watch, sees } = watched(t, [listed(sidecar, { condition: 'terminating' })]);
+  await watch.start();
+  await sees('it is told', () => sidecar.hello.draining);
+});
