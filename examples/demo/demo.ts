@@ -68,8 +68,8 @@ async function tell(dev: DevProcess, browser: Browser): Promise<void> {
   await browser.number('/inc');
 
   say(`\n 3. ${first} comes back, with its old file (number 6), and has to take the session again`);
-  await dev.restartDead();
   check('its old session file is still there', dev.hasSessionFile(first, id), 'yes');
+  await dev.restartDead();
   for (const pod of dev.pods.filter((name) => name !== first)) await dev.kill(pod);
   const ninth = await browser.number('/inc');
   check('served by', (await podOf(browser)) === first, first);

@@ -104,7 +104,7 @@ export class Keeper implements SessionGate {
       this.#context.known.remember(nameOf(session), session);
       const isUnseen = Number(directory.stat(session)?.mtimeMs ?? 0) > unwatchedSinceMs - unwatchedMarginMs;
       if (isUnseen) unseen++;
-      if (note.buried === true || isUnseen) this.#unsynced.add(session);
+      if (note.buried === true || isUnseen) this.#unsynced.add(session, note.buried === true);
     }
     this.#stopListening = health.onChange((state) => {
       if (state === 'up') void this.#storeIsBack();

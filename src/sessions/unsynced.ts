@@ -27,6 +27,8 @@ export class Unsynced {
   readonly #capture: Capture;
   /** With the monotonic time since when each waits. */
   readonly #sessions = new Map<SessionId, number>();
+  /** Those of them whose file may be what the store has: nothing is known to be lost with them. */
+  readonly #perhaps = new Set<SessionId>();
   #overflowed = false;
   #flushing: Promise<void> | undefined;
   #retry: Timer | undefined;
@@ -51,12 +53,15 @@ export class Unsynced {
   /**
    * Remembers a session. False: there is no room, and nothing on the disk remembers it either; then no answer may
    * promise it.
+   * @param isKnown that something was written which the store does not have
    */
-  add(session: SessionId): boolean {
+  add(session: SessionId, isKnown = true): boolean {
+    if (isKnown) this.#perhaps.delete(session);
     if (this.#sessions.has(session)) return true;
     const { limits, notes } = this.#context.options;
     if (limits.unsynced === 0 || this.#sessions.size < limits.unsynced) {
       this.#sessions.set(session, this.#context.nowMs());
+      if (!isKnown) this.#perhaps.add(session);
       this.#retrySoon();
       return true;
     }
@@ -110,7 +115,9 @@ export class Unsynced {
     if (!this.#context.storeUp) return;
     const entry = this.#context.known.open(session);
     try {
-      if (await this.#store(entry)) this.#sessions.delete(session);
+      if (!(await this.#store(entry))) return;
+      this.#sessions.delete(session);
+      this.#perhaps.delete(session);
     } catch (error) {
       const { log, digestOf } = this.#context.options;
       log.error({ session: digestOf(session), error }, 'a session could not be stored after an outage');
@@ -139,10 +146,12 @@ export class Unsynced {
 
   #lost(entry: SessionEntry): void {
     const { counters, options } = this.#context;
+    const session = options.digestOf(entry.id);
+    if (this.#perhaps.has(entry.id)) {
+      options.log.debug({ session }, 'the file of a session is older than the stored copy');
+      return;
+    }
     counters.unsyncedLost++;
-    options.log.warn(
-      { session: options.digestOf(entry.id) },
-      'what was written during the outage is older than the stored copy',
-    );
+    options.log.warn({ session }, 'what was written during the outage is older than the stored copy');
   }
 }

@@ -113,6 +113,19 @@ test('serve: what was let through never overwrites the stored copy', async (t) =
   assert.equal(await p.count(session), 3);
 });
 
+test('a keeper that starts beside files of sessions that have gone on elsewhere counts none of them as lost', async (t) => {
+  const pods = new Pods(t);
+  const [p, q] = [await pods.add('p'), await pods.add('q')];
+  const session = freshSession();
+  await p.create(session);
+  p.kill();
+  assert.equal(await q.count(session, { move: 'gone' }), 2);
+  await p.restart(0);
+  await until('the file has been compared', () => p.keeper.sizes.unsynced === 0 && !p.hasFile(session));
+  assert.equal(p.keeper.counters.unsyncedLost, 0);
+  assert.equal(await q.count(session), 3);
+});
+
 test('serve: what was let through and ends with the store up is refused where a stored copy exists', async (t) => {
   const pods = new Pods(t);
   const [p, q] = [await pods.add('p'), await pods.add('q')];
