@@ -128,7 +128,10 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
   if (pods.place.kind !== 'static') countSource(metrics, () => source?.view);
   const costs = openDeletionCosts(pods.place, { watch, clock, log, metrics });
 
+  let killed = false;
+  const isKilled = (): boolean => killed;
   function kill(): void {
+    killed = true;
     source?.stop();
     costs?.stop();
     watch.stop();
@@ -144,8 +147,11 @@ export function createGateway(config: GatewayConfig, parts: GatewayParts): Runni
       // Wrong keys end the start where the store is there to tell.
       await Promise.race([own?.keys.atStart(), delay(clock, keysDeadlineMs)]);
       source = await openPodSource(pods.place, parts);
+      // Nobody would stop what begins after the end.
+      if (isKilled()) return;
       await Promise.race([firstAnswers(source, watch), delay(clock, startDeadlineMs)]);
       await costs?.start();
+      if (isKilled()) return;
       addresses = await proxy.listen();
       const { sidecars } = pods;
       const ready = watch.set.ready.length;

@@ -23,7 +23,8 @@ export interface ListWatchListener {
   changed(events: readonly WatchEvent[]): void;
   /** The API server said something. */
   heard(): void;
-  failed(failure: SourceFailure): void;
+  /** `isMended`: it is asked again at once, and nothing was missed. */
+  failed(failure: SourceFailure, isMended: boolean): void;
 }
 
 export interface ListWatchOptions {
@@ -44,10 +45,10 @@ const pageItems = 50;
 const pagesMax = 100;
 /** The API server ends a watch after so long, and up to a quarter more by chance, so that not all come back at once. */
 const watchSeconds = 300;
-/** A watch that ends sooner, and has brought nothing, is a failure. */
+/** A watch that ends sooner is a failure where it has brought nothing or the one before ended as soon. */
 const watchMinMs = 1000;
-/** A list is not too old so soon. */
-const freshMs = 10_000;
+/** From the begin of one connection to that of the next, whatever ends them. */
+const connectionMinMs = 250;
 const backoff = { firstMs: 250, maxMs: 10_000 };
 
 export class ListWatch {
@@ -55,9 +56,10 @@ export class ListWatch {
   /** Up to here everything was told; undefined: it has to be listed. */
   #version: string | undefined;
   #client: ApiClient | undefined;
+  /** These three since a watch lived for `watchMinMs`: what one brings says nothing of the next. */
   #failures = 0;
-  /** When it was listed last, monotonic. */
-  #listedAtMs = -Infinity;
+  #hasExpired = false;
+  #hasEndedSoon = false;
   #pause: { readonly timer: Timer; readonly over: () => void } | undefined;
   #stopped = false;
 
@@ -78,24 +80,26 @@ export class ListWatch {
   }
 
   async #run(): Promise<void> {
+    const { clock } = this.#options;
     while (!this.#isStopped()) {
+      const startMs = clock.monotonicMs();
       const failure = await this.#connection();
       if (this.#isStopped()) return;
-      await this.#wait(this.#pauseAfter(failure));
+      const leftMs = connectionMinMs - (clock.monotonicMs() - startMs);
+      await this.#wait(Math.max(this.#pauseAfter(failure), leftMs));
     }
   }
 
   /** Milliseconds until the next connection. */
   #pauseAfter(failure: SourceFailure | undefined): number {
-    const { listener, clock, random } = this.#options;
-    if (failure === undefined) {
-      this.#failures = 0;
-      return 0;
-    }
-    listener.failed(failure);
+    const { listener, random } = this.#options;
+    if (failure === undefined) return 0;
+    // Listed again at once, whatever failed before; but a second 410 in a row means that something is wrong.
+    const isMended = failure.kind === 'expired' && !this.#hasExpired;
+    listener.failed(failure, isMended);
+    if (failure.kind === 'expired') this.#hasExpired = true;
     if (failure.kind === 'expired' || failure.kind === 'bad-answer') this.#version = undefined;
-    // Listed again at once, whatever failed before; but a 410 right behind a list means that something is wrong.
-    if (failure.kind === 'expired' && clock.monotonicMs() - this.#listedAtMs > freshMs) return 0;
+    if (isMended) return 0;
     this.#failures++;
     return Math.max(failure.retryAfterMs, backoffMs(this.#failures, { ...backoff, random }));
   }
@@ -104,20 +108,27 @@ export class ListWatch {
   async #connection(): Promise<SourceFailure | undefined> {
     const { open, clock } = this.#options;
     let client: ApiClient | undefined;
+    let startMs = Infinity;
+    const hasLived = (): boolean => clock.monotonicMs() - startMs >= watchMinMs;
     try {
       client = await open();
       if (this.#isStopped()) return undefined;
       this.#client = client;
       this.#version ??= await this.#list(client);
       if (this.#isStopped()) return undefined;
-      const startMs = clock.monotonicMs();
+      startMs = clock.monotonicMs();
       const hasTold = await this.#watch(client, this.#version);
-      if (hasTold || clock.monotonicMs() - startMs >= watchMinMs) return undefined;
+      if (hasLived() || (hasTold && !this.#hasEndedSoon)) return undefined;
       return new SourceFailure('unreachable', 'the API server ends each watch at once');
     } catch (error) {
       return asFailure(error);
     } finally {
       client?.destroy();
+      if (startMs < Infinity) this.#hasEndedSoon = !hasLived();
+      if (hasLived()) {
+        this.#failures = 0;
+        this.#hasExpired = false;
+      }
     }
   }
 
@@ -137,7 +148,6 @@ export class ListWatch {
       items.push(...(some as unknown[]));
       next = text(field(field(page, 'metadata'), 'continue')) ?? '';
       if (next !== '') continue;
-      this.#listedAtMs = this.#options.clock.monotonicMs();
       if (!this.#isStopped()) {
         listener.heard();
         listener.listed(items);
@@ -171,8 +181,6 @@ export class ListWatch {
         if (this.#isStopped() || events.length === 0) continue;
         listener.heard();
         this.#take(events);
-        // It serves: what failed before is over.
-        this.#failures = 0;
         hasTold = true;
       }
       return hasTold;

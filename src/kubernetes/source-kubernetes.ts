@@ -71,7 +71,7 @@ class KubernetesSource implements PodSource {
         listed: (items) => this.#listed(items),
         changed: (events) => this.#changed(events),
         heard: () => this.#ledger.heard(),
-        failed: (failure) => this.#ledger.failed(failure),
+        failed: (failure, isMended) => this.#ledger.failed(failure, isMended),
       },
       clock,
       random,

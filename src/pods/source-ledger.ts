@@ -36,7 +36,10 @@ export class SourceLedger implements SourceView {
   #failure: string | undefined;
   /** What is wrong with the list itself. */
   #note: string | undefined;
+  /** The last failure that was told, and whether its end was: one that comes and goes is told once a minute too. */
+  #told: string | undefined;
   #toldAtMs = -Infinity;
+  #isEndTold = true;
 
   constructor(options: SourceLedgerOptions) {
     this.#options = options;
@@ -65,6 +68,8 @@ export class SourceLedger implements SourceView {
     this.heardAtMs = clock.nowMs();
     if (this.#failure === undefined) return;
     this.#failure = undefined;
+    if (this.#isEndTold) return;
+    this.#isEndTold = true;
     log.info({ source: what }, 'pods are listed again');
   }
 
@@ -89,17 +94,21 @@ export class SourceLedger implements SourceView {
     this.#listed(pods);
   }
 
-  /** It did not answer, or not usably. What it said before stays. */
-  failed({ kind, message }: SourceFailure): void {
+  /**
+   * It did not answer, or not usably. What it said before stays.
+   * @param isMended it is asked again at once, and nothing was missed: only counted
+   */
+  failed({ kind, message }: SourceFailure, isMended = false): void {
     const { clock, log, what } = this.#options;
     this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1);
-    // Asked again at once, and nothing was missed.
-    if (kind === 'expired') return;
+    if (isMended) return;
     const nowMs = clock.monotonicMs();
-    const isOld = message === this.#failure && nowMs - this.#toldAtMs < tellAgainMs;
+    const isOld = message === this.#told && nowMs - this.#toldAtMs < tellAgainMs;
     this.#failure = message;
     if (isOld) return;
+    this.#told = message;
     this.#toldAtMs = nowMs;
+    this.#isEndTold = false;
     const facts = { source: what, kind, why: message, pods: this.pods.length };
     const words = this.#isSeen
       ? 'pods can not be listed: those that were known last stay'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 
-import { systemClock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
 import { openKubernetesSource, type KubernetesPlace } from '../../src/kubernetes/source-kubernetes.ts';
 import type { ListedPod } from '../../src/pods/pod-set.ts';
@@ -26,6 +26,7 @@ async function listening(
   given: {
     readonly api?: ScriptedApiServer;
     readonly silenceMs?: number;
+    readonly clock?: Clock;
     readonly place?: Partial<KubernetesPlace>;
   } = {},
 ): Promise<Subject> {
@@ -34,7 +35,7 @@ async function listening(
   const source = await openKubernetesSource({
     place: { namespace: undefined, service: 'app', port: 'http', ...given.place },
     env: { KUBECONFIG: api.kubeconfig },
-    clock: systemClock,
+    clock: given.clock ?? systemClock,
     log: createLog({ level: 'info', destination: { write: (line: string) => void lines.push(line) } }),
     random: Math.random,
     ...(given.silenceMs === undefined ? {} : { silenceMs: given.silenceMs }),
@@ -144,6 +145,56 @@ test('an API server that says 410 to every watch is asked with back-off, and its
   await sees('a b');
 });
 
+test('an API server that says 410 to lists too is told of at the second, and asked with back-off', async (t) => {
+  const { api, source, log, sees } = await listening(t);
+  await sees('');
+  api.wrong = () => ({ status: 410, body: JSON.stringify(statusObject(410, 'gone')) });
+  const asked = api.questions.length;
+  api.endWatches('in-order');
+  await until('it is told', () => /answered 410: gone/.test(source.view.problem ?? ''));
+  assert.ok(api.questions.length - asked <= 3, `${api.questions.length - asked} questions`);
+  assert.match(log(), /answered 410: gone/);
+});
+
+/** Waits are over at once; how long they would have been. */
+function hasty(): { readonly clock: Clock; readonly pauses: number[] } {
+  const pauses: number[] = [];
+  const clock: Clock = {
+    nowMs: () => systemClock.nowMs(),
+    monotonicMs: () => systemClock.monotonicMs(),
+    after: (ms, run) => {
+      if (ms < 60_000) pauses.push(ms);
+      return systemClock.after(ms < 60_000 ? 0 : ms, run);
+    },
+  };
+  return { clock, pauses };
+}
+
+const bookmark = `${JSON.stringify({ type: 'BOOKMARK', object: { metadata: { resourceVersion: '2000' } } })}\n`;
+
+test('watches that bring something and end at once are opened further and further apart, and told of', async (t) => {
+  const { clock, pauses } = hasty();
+  const { api, source, sees } = await listening(t, { clock });
+  await sees('');
+  api.wrong = ({ isWatch }) => (isWatch ? { status: 200, body: bookmark } : undefined);
+  api.endWatches('in-order');
+  await until('it is told', () => /ends each watch at once/.test(source.view.problem ?? ''));
+  await until('it was tried for a while', () => pauses.length >= 8);
+  assert.ok(Math.min(...pauses.slice(0, 8)) > 100, 'no two at once');
+  assert.ok(Math.max(...pauses.slice(0, 8)) >= 1000, pauses.join(' '));
+});
+
+test('watches that end in garbage are opened further and further apart, whatever came before it', async (t) => {
+  const { clock, pauses } = hasty();
+  const { api, source, sees, log } = await listening(t, { clock });
+  await sees('');
+  api.wrong = ({ isWatch }) => (isWatch ? { status: 200, body: `${bookmark}<html>\n` } : undefined);
+  api.endWatches('in-order');
+  await until('it was tried for a while', () => (source.view.errors.get('bad-answer') ?? 0) >= 6);
+  assert.ok(Math.max(...pauses) >= 1000, pauses.join(' '));
+  assert.equal(log().split('is no JSON').length, 2, 'told once');
+});
+
 test('while the API server is away the last known pods stay, and once it is back it goes on', async (t) => {
   const { api, source, lists, names, sees, log } = await listening(t);
   api.put(slice('one', 'a', 'b'));
@@ -195,9 +246,6 @@ test('who may not list is told the Role that is needed, in the log and in the vi
 });
 
 test('tokens that are refused, servers that are overloaded, and pages that are none of an API server are told apart', async (t) => {
-  const { api, source, sees } = await listening(t);
-  api.put(slice('one', 'a'));
-  await sees('a');
   const cases = [
     [
       { status: 401, body: JSON.stringify(statusObject(401, 'Unauthorized')) },
@@ -219,6 +267,10 @@ test('tokens that are refused, servers that are overloaded, and pages that are n
     [{ status: 200, body: '{}' }, 'bad-answer', /no list|no type/],
   ] as const;
   for (const [wrong, kind, words] of cases) {
+    const { api, source, sees } = await listening(t);
+    api.put(slice('one', 'a'));
+    await sees('a');
+    await until('it watches', () => api.watches === 1);
     const before = source.view.errors.get(kind) ?? 0;
     let isAsked = false;
     api.wrong = ({ isWatch }) => {
@@ -233,28 +285,26 @@ test('tokens that are refused, servers that are overloaded, and pages that are n
     assert.equal(source.view.pods.length, 1);
     api.wrong = undefined;
     await until('all is well', () => source.view.problem === undefined && api.watches === 1);
-    // What follows is not one more failure in a row.
-    api.bookmark();
   }
 });
 
 test('a line that is no event is not passed over: everything is listed again', async (t) => {
-  const { api, source, sees } = await listening(t);
-  api.put(slice('one', 'a'));
-  await sees('a');
   for (const line of [
     '<html>',
     '{}',
     '{"type":"ADDED","object":{}}',
     '{"type":"ERROR","object":{"code":504,"message":"too large version"}}',
   ]) {
+    const { api, source, sees } = await listening(t);
+    api.put(slice('one', 'a'));
+    await sees('a');
     const lists = () => api.questions.filter(({ isWatch }) => !isWatch).length;
     const before = lists();
     await until('it watches', () => api.watches === 1);
     api.say(`${line}\n`);
     await until(`it is listed again after ${line}`, () => lists() > before);
+    assert.equal(source.view.errors.get('bad-answer'), 1);
   }
-  assert.equal(source.view.errors.get('bad-answer'), 4);
 });
 
 test('endpoints without the wanted port are named with the ports that are there', async (t) => {
