@@ -11,6 +11,7 @@
 
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { type SourceError, SourceFailure } from '../pods/pod-source.ts';
 import { readApiAccess } from './read-access.ts';
 import { ApiClient } from './api-client.ts';
 
@@ -42,6 +43,8 @@ const restMs = 30_000;
 const writesPerRound = 50;
 /** A change that is worth a write: this part of what is written, and at least one session. */
 const changedBy = 0.2;
+/** What ends a round: the next pod would meet it too. */
+const ofAll: ReadonlySet<SourceError> = new Set(['unreachable', 'silent', 'unauthenticated']);
 /** The annotation is a 32-bit number. */
 const costMax = 2 ** 31 - 1;
 
@@ -55,6 +58,8 @@ export class DeletionCosts {
   readonly counters = { written: 0, failed: 0 };
   readonly #options: DeletionCostsOptions;
   readonly #written = new Map<string, Written>();
+  /** Pods whose last write was not taken: they come last, so that nobody waits behind them. */
+  readonly #refused = new Set<string>();
   #timer: Timer | undefined;
   #failures = 0;
   #stopped = false;
@@ -89,17 +94,21 @@ export class DeletionCosts {
     const { pods, env, clock, log, namespace } = this.#options;
     const all = pods();
     this.#forgetOthers(all);
-    const due = all.filter((pod) => isDue(pod, this.#written.get(pod.name), clock.monotonicMs()));
+    const due = all
+      .filter((pod) => isDue(pod, this.#written.get(pod.name), clock.monotonicMs()))
+      .toSorted((one, other) => Number(this.#refused.has(one.name)) - Number(this.#refused.has(other.name)));
     if (due.length === 0) return true;
     let client: ApiClient | undefined;
     try {
       // Read again each time: tokens are renewed.
       const access = await readApiAccess(env);
       client = new ApiClient(access, '`patch` on `pods/status`');
+      let failure: SourceFailure | undefined;
       for (const pod of due.slice(0, writesPerRound)) {
         if (this.#isStopped()) return true;
-        await this.#write(client, namespace ?? access.namespace, pod);
+        failure = (await this.#tryWrite(client, namespace ?? access.namespace, pod)) ?? failure;
       }
+      if (failure !== undefined) throw failure;
       return true;
     } catch (error) {
       this.counters.failed++;
@@ -110,20 +119,34 @@ export class DeletionCosts {
     }
   }
 
-  /** @throws SourceFailure, HoldfastError 'bad-configuration' */
+  /** What the API server has against this pod's write. @throws SourceFailure that concerns all pods */
+  async #tryWrite(client: ApiClient, namespace: string, pod: PodCost): Promise<SourceFailure | undefined> {
+    try {
+      await this.#write(client, namespace, pod);
+      return undefined;
+    } catch (error) {
+      this.#refused.add(pod.name);
+      if (!(error instanceof SourceFailure) || ofAll.has(error.kind)) throw error;
+      return error;
+    }
+  }
+
+  /** @throws SourceFailure */
   async #write(client: ApiClient, namespace: string, { name, uid, sessions }: PodCost): Promise<void> {
     const cost = Math.min(sessions, costMax);
     // With its uid another pod of the same name is refused: it is none of ours.
     const metadata = { ...(uid === undefined ? {} : { uid }), annotations: { [annotation]: String(cost) } };
     if (await client.mergePatch(`/api/v1/namespaces/${namespace}/pods/${name}/status`, { metadata })) {
       this.counters.written++;
-    }
-    this.#written.set(name, { uid, cost, atMs: this.#options.clock.monotonicMs() });
+      this.#written.set(name, { uid, cost, atMs: this.#options.clock.monotonicMs() });
+      this.#refused.delete(name);
+    } else this.#refused.add(name);
   }
 
   #forgetOthers(pods: readonly PodCost[]): void {
     const names = new Set(pods.map(({ name }) => name));
     for (const name of this.#written.keys()) if (!names.has(name)) this.#written.delete(name);
+    for (const name of this.#refused) if (!names.has(name)) this.#refused.delete(name);
   }
 
   #isStopped(): boolean {

@@ -20,13 +20,13 @@ interface Patch {
 /** An API server that takes patches, and what writes to it. */
 async function writing(t: TestContext, pods: PodCost[]) {
   const patches: Patch[] = [];
-  const given = { status: 200 };
+  const given: { status: number; statusOf?: (path: string) => number } = { status: 200 };
   const server = createServer((request, response) => {
     let text = '';
     request.setEncoding('utf8').on('data', (part: string) => (text += part));
     request.on('end', () => {
       patches.push({ path: request.url!, type: request.headers['content-type'], body: JSON.parse(text) });
-      response.writeHead(given.status, { 'content-type': 'application/json' });
+      response.writeHead(given.statusOf?.(request.url!) ?? given.status, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ kind: 'Status', message: 'as the test says' }));
     });
   });
@@ -121,4 +121,15 @@ test('a thousand pods are not written all in one round', async (t) => {
   await until('a round is over', () => costs.counters.written === 50 && clock.pending === 1);
   assert.equal(patches.length, 50);
   await sees('all are', () => costs.counters.written === 1000);
+});
+
+test('pods whose writes are not taken hold up nobody behind them, and are tried again', async (t) => {
+  const pods = Array.from({ length: 120 }, (_, index) => ({ name: `app-${index}`, uid: undefined, sessions: 1 }));
+  const { patches, given, costs, sees } = await writing(t, pods);
+  const isOdd = (path: string) => /app-\d\d?\/status$/.test(path);
+  given.statusOf = (path) => (isOdd(path) ? (path.includes('app-1/') ? 409 : 403) : 200);
+  await sees('the twenty behind are written', () => costs.counters.written === 20);
+  await sees('one in conflict is tried again', () => patches.filter(({ path }) => path.includes('app-1/')).length > 1);
+  delete given.statusOf;
+  await sees('all are', () => costs.counters.written === 120);
 });
