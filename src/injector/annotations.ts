@@ -25,7 +25,12 @@ const port = {
   kind: 'port number',
   pattern: /^(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/,
 } as const;
-const userId = { kind: 'number', pattern: /^(?:0|[1-9]\d{0,9})$/ } as const;
+/** To 2147483647: the API server refuses a pod with a larger one. */
+const userId = {
+  kind: 'number',
+  pattern:
+    /^(?:0|[1-9]\d{0,8}|1\d{9}|20\d{8}|21[0-3]\d{7}|214[0-6]\d{6}|2147[0-3]\d{5}|21474[0-7]\d{4}|214748[0-2]\d{3}|2147483[0-5]\d{2}|21474836[0-3]\d|214748364[0-7])$/,
+} as const;
 const quantity = { kind: 'quantity', pattern: /^\d+(?:\.\d+)?(?:m|k|M|G|T|Ki|Mi|Gi|Ti)?$/ } as const;
 const duration = { kind: 'duration', pattern: /^(?:0|\d{1,9}(?:ms|s|m|h|d))$/ } as const;
 /** An object's name in Kubernetes (RFC 1123 subdomain). */
@@ -166,8 +171,12 @@ const rows = {
   },
   cpu: { ...quantity, standard: '50m', words: "The sidecar's request." },
   memory: { ...quantity, standard: '128Mi', words: "The sidecar's request." },
-  'cpu-limit': { ...quantity, words: "The sidecar's limit; none by default." },
-  'memory-limit': { ...quantity, standard: '384Mi', words: "The sidecar's limit." },
+  'cpu-limit': { ...quantity, words: "The sidecar's limit; none by default. Raised to the request where it is less." },
+  'memory-limit': {
+    ...quantity,
+    standard: '384Mi',
+    words: "The sidecar's limit. Raised to the request where it is less.",
+  },
 } as const satisfies Readonly<Record<string, Row>>;
 
 export type AnnotationName = keyof typeof rows;

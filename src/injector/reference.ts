@@ -89,7 +89,8 @@ const webhook = `## The webhook
   list Services, create Events. It reads no other Secret: sidecars get theirs from the kubelet. Without the right to list
   Services it warns, and injects all the same.
 - **Whoever reaches its port** may ask for a review, and learns from it what he has sent. The API server shows no certificate
-  by default, so there is nothing to check it by.
+  by default, so there is nothing to check it by. A review has at most 4 MB, all that are under way 32 MB; beyond that the
+  answer is 503, and the pod is created without a sidecar.
 `;
 
 /** The whole page. */

@@ -24,7 +24,9 @@ export interface ReviewServerOptions {
 }
 
 /** An object of etcd's largest size, twice (object and oldObject), and what is around it. */
-const bodyBytesMax = 8 * 1024 * 1024;
+const bodyBytesMax = 4 * 1024 * 1024;
+/** Of all reviews under way: whoever reaches the port may send them, and the process has a memory limit. */
+const allBodiesBytesMax = 32 * 1024 * 1024;
 const headBytesMax = 16 * 1024;
 const connectionsMax = 512;
 const headTimeoutMs = 5_000;
@@ -38,6 +40,8 @@ export class ReviewServer {
   readonly #server: Server;
   #closing = false;
   #expiresMs = 0;
+  /** Of the reviews under way. */
+  #bodyBytes = 0;
 
   constructor(options: ReviewServerOptions) {
     this.#options = options;
@@ -117,11 +121,24 @@ export class ReviewServer {
     if (request.method !== 'POST') return { status: 405, body: 'only POST' };
     const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
     if (type !== 'application/json') return { status: 415, body: 'reviews are application/json' };
-    const text = await readBody(request);
-    if (text === undefined) return { status: 413, body: 'the review is too large' };
-    const review = readReview(text);
-    if (review === undefined) return { status: 400, body: 'that is no AdmissionReview of version v1' };
-    return { status: 200, body: await handler(review) };
+    let bytes = 0;
+    const pieces: Buffer[] = [];
+    try {
+      // Not destroyed where it is left early: there is an answer to give.
+      for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        if (bytes + piece.length > bodyBytesMax) return { status: 413, body: 'the review is too large' };
+        if (this.#bodyBytes + piece.length > allBodiesBytesMax)
+          return { status: 503, body: 'too many reviews at once' };
+        bytes += piece.length;
+        this.#bodyBytes += piece.length;
+        pieces.push(piece);
+      }
+      const review = readReview(Buffer.concat(pieces).toString('utf8'));
+      if (review === undefined) return { status: 400, body: 'that is no AdmissionReview of version v1' };
+      return { status: 200, body: await handler(review) };
+    } finally {
+      this.#bodyBytes -= bytes;
+    }
   }
 
   #answer(response: ServerResponse, status: number, body: string): void {
@@ -129,20 +146,8 @@ export class ReviewServer {
     response.writeHead(status, {
       'content-type': status === 200 ? 'application/json' : 'text/plain; charset=utf-8',
       'content-length': Buffer.byteLength(body),
-      ...(this.#closing || status === 413 ? { connection: 'close' } : {}),
+      ...(this.#closing || status === 413 || status === 503 ? { connection: 'close' } : {}),
     });
     response.end(body);
   }
-}
-
-/** @returns undefined where it is too large. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes > bodyBytesMax) return undefined;
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
 }

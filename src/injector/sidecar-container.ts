@@ -7,6 +7,7 @@ import type { ApplicationKeys, SecretFile } from './application-keys.ts';
 import type { Settings } from './annotations.ts';
 import { annotations, isAnnotation } from './annotations.ts';
 import type { Container, ContainerPort, Volume } from './pod.ts';
+import { largerQuantity } from './quantity.ts';
 import type { SessionVolume } from './session-volume.ts';
 
 export const sidecarName = 'holdfast';
@@ -156,7 +157,10 @@ function probesPort(settings: Settings): number {
 
 function resources(settings: Settings): Container['resources'] {
   const { cpu, memory } = settings;
-  const limits = { cpu: settings['cpu-limit'], memory: settings['memory-limit'] };
+  // The API server refuses a pod that requests more than its limit.
+  const raised = (limit: string | undefined, request: string | undefined): string | undefined =>
+    limit === undefined || request === undefined ? limit : largerQuantity(limit, request);
+  const limits = { cpu: raised(settings['cpu-limit'], cpu), memory: raised(settings['memory-limit'], memory) };
   const given = (amounts: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> =>
     Object.fromEntries(Object.entries(amounts).filter(([, amount]) => amount !== undefined));
   return { requests: given({ cpu, memory }), limits: given(limits) };

@@ -31,3 +31,12 @@ test('the presets that need keys here are those of the configuration', () => {
   const theirs = Object.entries(presetDefaults).flatMap(([name, { needsKeys }]) => (needsKeys ? [name] : []));
   assert.deepEqual([...needed].sort(), theirs.sort());
 });
+
+test('a user or group is a number that the API server takes', () => {
+  for (const name of ['uid', 'gid']) {
+    for (const value of ['0', '33', '999999999', '1999999999', '2147483647'])
+      assert.equal(annotationProblem(name, value), undefined, value);
+    for (const value of ['2147483648', '2147483650', '2200000000', '9999999999', '-1', '01'])
+      assert.notEqual(annotationProblem(name, value), undefined, value);
+  }
+});

@@ -231,3 +231,16 @@ test('without a prefix, and where others reach the port, there is a warning', ()
   assert.equal(warnings.length, 3, warnings.join('; '));
   assert.ok(warnings.every((words) => words.length < 200));
 });
+
+test('no limit is below its request: it is raised to it, by amount and not by spelling', () => {
+  const resources = (annotations: Readonly<Record<string, string>>): unknown =>
+    sidecarOf(injected(laravelPod({ annotations })).pod)['resources'];
+  assert.deepEqual(resources({ memory: '512Mi' }), {
+    requests: { cpu: '50m', memory: '512Mi' },
+    limits: { memory: '512Mi' },
+  });
+  assert.deepEqual(resources({ cpu: '1.5', 'cpu-limit': '900m', memory: '1000Mi', 'memory-limit': '1Gi' }), {
+    requests: { cpu: '1.5', memory: '1000Mi' },
+    limits: { cpu: '1.5', memory: '1Gi' },
+  });
+});

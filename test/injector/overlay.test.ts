@@ -100,3 +100,11 @@ test("the manifests' names are the program's defaults", () => {
     assert.match(help, new RegExp(`--${flag} <name>[^-]*\\(default: "${value}"\\)`));
   }
 });
+
+test('a replica that is not ready keeps no node from being drained', () => {
+  const text = readFileSync(join(repositoryRoot, 'manifests/overlays/injector/injector.yaml'), 'utf8');
+  const budget = parseAllDocuments(text)
+    .map((document) => document.toJS() as { readonly kind: string; readonly spec: Record<string, unknown> })
+    .find(({ kind }) => kind === 'PodDisruptionBudget');
+  assert.equal(budget?.spec['unhealthyPodEvictionPolicy'], 'AlwaysAllow');
+});

@@ -13,6 +13,7 @@ import { ReviewServer } from '../../src/injector/review-server.ts';
 import { readService } from '../../src/injector/services.ts';
 import type { SkippedPod } from '../../src/injector/skip-events.ts';
 import { Webhook } from '../../src/injector/webhook.ts';
+import { until } from '../support/until.ts';
 import { laravelPod, options } from './pods.ts';
 
 const name = 'holdfast-injector.ns.svc';
@@ -223,4 +224,26 @@ test('another certificate is shown from the next connection on, and the old one 
   assert.equal(seen.trim(), next.certificate.trim());
   await assert.rejects(ask('/pods', review(pod)), /certificate|signature/);
   assert.notEqual(authority, next.authority);
+});
+
+test('bodies that never end can not take the memory: beyond a bound 503, and reviews go on once they are gone', async (t) => {
+  const { ask, authority: ca, port } = await running(t);
+  const options = { host: '127.0.0.1', port, servername: name, ca, agent: false } as const;
+  const head = { path: '/pods', method: 'POST', headers: { 'content-type': 'application/json' } };
+  const part = Buffer.alloc(3_900_000, ' ');
+  const hanging = Array.from({ length: 9 }, () => request({ ...options, ...head }));
+  const refused = hanging.map(
+    (asked) =>
+      new Promise<number | undefined>((resolve) => {
+        asked.on('response', (response) => resolve(response.resume().statusCode));
+        asked.on('error', () => undefined);
+        asked.write(part);
+      }),
+  );
+  assert.equal(await Promise.race(refused), 503);
+  for (const asked of hanging) asked.destroy();
+  await until(
+    'a review is answered again',
+    async () => (await ask('/pods', review(pod)).catch(() => undefined))?.status === 200,
+  );
 });
