@@ -1,9 +1,9 @@
 /**
- * The Services of a namespace, for the question whether one goes past a sidecar. Asked for when a pod is to be injected;
- * pods that are created together share one answer.
+ * The Services of a namespace, for the question whether one goes past a sidecar. Asked for when a pod is to be injected:
+ * an answer that was on its way before may not have the Service that was applied with the pod. Pods that are created
+ * together wait for one answer.
  */
 
-import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { apiProblem, type ApiServer } from '../kubernetes/api-server.ts';
 import { readService, type Service } from './services.ts';
@@ -11,44 +11,48 @@ import { valueAt } from './workload.ts';
 
 export interface ServiceLookupOptions {
   readonly api: Pick<ApiServer, 'call'>;
-  readonly clock: Clock;
   readonly log: Log;
 }
 
 /** The API server waits for us meanwhile, and somebody for it. */
 const timeoutMs = 1_500;
-const keptMs = 1_000;
 const pageItems = 500;
 const pagesMax = 10;
-/** Of pods that are created within keptMs. */
-const namespacesMax = 256;
 
-interface Kept {
-  readonly sinceMs: number;
-  readonly services: Promise<readonly Service[] | undefined>;
+type Answer = Promise<readonly Service[] | undefined>;
+
+/** Of one namespace: what is on its way, and what begins behind it, for all who came meanwhile. */
+interface Asked {
+  readonly running: Answer;
+  next?: Answer;
 }
 
 export class ServiceLookup {
   readonly #options: ServiceLookupOptions;
-  readonly #kept = new Map<string, Kept>();
+  readonly #asked = new Map<string, Asked>();
   #told = '';
 
   constructor(options: ServiceLookupOptions) {
     this.#options = options;
   }
 
-  /** Undefined: they can't be read now. Never rejects. */
-  of(namespace: string): Promise<readonly Service[] | undefined> {
-    const nowMs = this.#options.clock.monotonicMs();
-    const kept = this.#kept.get(namespace);
-    if (kept !== undefined && nowMs - kept.sinceMs < keptMs) return kept.services;
-    if (this.#kept.size >= namespacesMax) this.#kept.clear();
-    const services = this.#list(namespace).catch((error: unknown) => {
+  /** As they are after this call. Undefined: they can't be read now. Never rejects. */
+  of(namespace: string): Answer {
+    const asked = this.#asked.get(namespace);
+    if (asked === undefined) return this.#ask(namespace);
+    return (asked.next ??= asked.running.then(() => this.#ask(namespace)));
+  }
+
+  #ask(namespace: string): Answer {
+    const running = this.#list(namespace).catch((error: unknown) => {
       this.#tell(error instanceof Error ? error.message : String(error));
       return undefined;
     });
-    this.#kept.set(namespace, { sinceMs: nowMs, services });
-    return services;
+    const asked: Asked = { running };
+    this.#asked.set(namespace, asked);
+    return running.finally(() => {
+      if (asked.next === undefined) this.#asked.delete(namespace);
+    });
   }
 
   async #list(namespace: string): Promise<readonly Service[] | undefined> {
