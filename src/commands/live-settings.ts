@@ -45,13 +45,25 @@ export function applyLive(loaded: LoadedConfig, { config, keysAtStart, log, role
   return changedKeys(keysAtStart, loaded.keys).filter((path) => isLeft(path, config, next));
 }
 
-/** Nobody could open what is there, nor believe anybody else: a typing error, or a rotation that left out a step. */
-function checkOverlap({ store }: Config, next: Config): void {
-  if (store.keys === undefined || next.store.keys === undefined) return;
-  const before = store.keys;
-  if (next.store.keys.some((key) => before.some((known) => known.equals(key)))) return;
+/**
+ * Nobody could open what is there, nor believe anybody else, nor know its sessions and pins: a typing error, or a rotation
+ * that left out a step.
+ * @throws HoldfastError 'bad-configuration', where a list of keys has none of those in use.
+ */
+export function checkOverlap(config: Config, next: Config): void {
+  mustOverlap('store.key', config.store.keys, next.store.keys);
+  mustOverlap('session.keys', config.session.keys, next.session.keys);
+  if (config.role !== 'gateway' || next.role !== 'gateway') return;
+  mustOverlap('affinity.pinKey', config.affinity.pinKeys, next.affinity.pinKeys);
+}
+
+type KeyList = readonly Buffer[] | undefined;
+
+function mustOverlap(path: string, before: KeyList = [], after: KeyList = []): void {
+  if (before.length === 0 || after.length === 0) return;
+  if (after.some((key) => before.some((known) => known.equals(key)))) return;
   const words = 'has none of the keys in use; append the new one first, and drop the old one last (docs/operations.md)';
-  throw new HoldfastError('bad-configuration', `store.key: ${words}`);
+  throw new HoldfastError('bad-configuration', `${path}: ${words}`);
 }
 
 function isLeft(path: string, config: Config, next: Config): boolean {

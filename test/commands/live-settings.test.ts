@@ -65,3 +65,23 @@ test('keys that a running process can not take over are named', () => {
   assert.deepEqual(apply(next), ['probes', 'timeouts.store', 'limits.adopts']);
   assert.deepEqual([config.timeouts.headMs, config.limits.bodyBytes, config.limits.adopts], [7000, 5, 256]);
 });
+
+test('keys of the application and of pins that share nothing with those in use are refused, by name', () => {
+  const withSecrets = (keys: string, pin: string): LoadedConfig =>
+    loaded(`
+role: gateway
+listen: 127.0.0.1:8080
+session: { preset: express, keys: [${keys}] }
+store: { key: "${first}" }
+pods: { static: ["pod-a=127.0.0.1:9001"] }
+affinity: { pinKey: [${pin}] }
+`);
+  const [a, b] = [`"${first}"`, `"${second}"`];
+  const { config, rekeyed, apply } = running(withSecrets(a, a));
+  assert.throws(() => apply(withSecrets(b, a)), /session\.keys: has none of the keys in use/);
+  assert.throws(() => apply(withSecrets(a, b)), /affinity\.pinKey: has none of the keys in use/);
+  assert.deepEqual(rekeyed, []);
+  assert.equal(config.session.keys.length, 1);
+  assert.deepEqual(apply(withSecrets(`${b}, ${a}`, `${b}, ${a}`)), []);
+  assert.deepEqual(apply(withSecrets(b, b)), []);
+});
