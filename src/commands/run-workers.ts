@@ -20,6 +20,7 @@ import { Crew, type CrewPlan } from '../workers/crew.ts';
 import { CrewMetrics, CrewWindow } from '../workers/crew-window.ts';
 import type { ListenPlace } from '../proxy/listen-place.ts';
 import { ListenSockets } from '../workers/listen-sockets.ts';
+import { checkOverlap } from './live-settings.ts';
 import { openWindows } from './open-windows.ts';
 import { closeBoundMs, drainBoundMs } from './process-end.ts';
 import type { ProcessParts } from './process-parts.ts';
@@ -118,6 +119,7 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
       if (next.role !== 'gateway') throw new HoldfastError('bad-configuration', 'role: needs a restart');
       await startOver.promise;
       if (stopping) throw new HoldfastError('worker-failed', 'the process is stopping');
+      checkOverlap(current, next);
       // Fewer would leave sockets that nobody accepts from, and what waits in them.
       const isFewer = next.workers < places;
       const before = places;
