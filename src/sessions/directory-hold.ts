@@ -54,7 +54,9 @@ export class DirectoryHold {
       throw error;
     }
     this.#fd = fd;
-    this.#unheldSinceMs = fstatSync(fd).mtimeMs;
+    const { mtimeMs } = fstatSync(fd);
+    // A clock that was set back since then says nothing: all files are looked at.
+    this.#unheldSinceMs = mtimeMs > this.#clock.nowMs() ? 0 : mtimeMs;
     this.#say(fd);
     return true;
   }
