@@ -6,6 +6,7 @@ import { createLog } from '../../src/base/log.ts';
 import { OwnCertificate } from '../../src/injector/own-certificate.ts';
 import type { ApiAnswer, ApiCall } from '../../src/kubernetes/api-server.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { until } from '../support/until.ts';
 
 const paths = {
   secret: '/api/v1/namespaces/ns/secrets/certificate',
@@ -86,9 +87,9 @@ function replica(api: Objects, clock = new ManualClock()): Replica {
   return { own, clock, served };
 }
 
-/** Answers take a turn of the event loop each, and a round has a handful of them. */
-async function rounds(): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+/** Until each has ended its round: then it waits for the next one. */
+async function rounds(...replicas: readonly Replica[]): Promise<void> {
+  await until('the rounds have ended', () => replicas.every(({ clock }) => clock.pending > 0));
 }
 
 test('replicas that begin together show one and the same certificate, which the webhooks of theirs trust', async () => {
@@ -97,7 +98,7 @@ test('replicas that begin together show one and the same certificate, which the 
     if (isThere) api.put(paths.secret, { kind: 'Secret', type: 'Opaque' });
     const replicas = [replica(api), replica(api), replica(api)];
     for (const { own } of replicas) own.start();
-    await rounds();
+    await rounds(...replicas);
     for (const { own, served } of replicas) {
       assert.equal(own.missing, undefined);
       assert.deepEqual(served, [replicas[0]?.served[0]]);
@@ -111,16 +112,17 @@ test('replicas that begin together show one and the same certificate, which the 
 
 test('what somebody changes in the webhook configuration is mended in the next round, and else nothing is written', async () => {
   const api = objects();
-  const { own, clock } = replica(api);
+  const one = replica(api);
+  const { own, clock } = one;
   own.start();
-  await rounds();
+  await rounds(one);
   const { writes } = api;
   clock.advance(15_000);
-  await rounds();
+  await rounds(one);
   assert.equal(api.writes, writes);
   api.put(paths.webhook, { webhooks: [hook('pods')] });
   clock.advance(15_000);
-  await rounds();
+  await rounds(one);
   assert.notEqual(api.authorities, '');
   own.stop();
 });
@@ -128,14 +130,15 @@ test('what somebody changes in the webhook configuration is mended in the next r
 test('without the right to write it is not ready and says why, and is as soon as it has it', async () => {
   const api = objects();
   api.forbidden.add(`PUT ${paths.webhook}`);
-  const { own, clock, served } = replica(api);
+  const one = replica(api);
+  const { own, clock, served } = one;
   own.start();
-  await rounds();
+  await rounds(one);
   assert.match(own.missing ?? '', /MutatingWebhookConfiguration injector: 403 the account may not/);
   assert.deepEqual(served, []);
   api.forbidden.clear();
   clock.advance(1000);
-  await rounds();
+  await rounds(one);
   assert.equal(own.missing, undefined);
   assert.equal(served.length, 1);
   own.stop();
