@@ -11,6 +11,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { readBounded } from '../base/read-bounded.ts';
 import type { Address } from '../base/address.ts';
 import { formatAddress } from '../base/address.ts';
 import { HoldfastError } from '../base/errors.ts';
@@ -78,7 +79,7 @@ async function serve(
   response: ServerResponse,
   subject: Parameters<typeof answer>[0],
 ): Promise<void> {
-  const body = await readBody(request);
+  const body = await readBounded(request, bodyBytesMax);
   const {
     status,
     type,
@@ -107,18 +108,6 @@ async function serve(
     ...fields,
   });
   response.end(request.method === 'HEAD' ? undefined : content);
-}
-
-/** @returns undefined where the body is too large. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes > bodyBytesMax) return undefined;
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
 }
 
 async function takePort(server: Server, address: Address): Promise<string> {

@@ -4,7 +4,7 @@
  */
 
 import { readFile, stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { readBounded } from '../base/read-bounded.ts';
 import { injectText, type Note } from '../injector/inject-documents.ts';
 import { judgeSidecar, readDefaults } from './sidecar-defaults.ts';
 
@@ -64,7 +64,10 @@ type Input =
 
 async function readInput(file: string): Promise<Input> {
   try {
-    if (file === '-') return await readAll(process.stdin);
+    if (file === '-') {
+      const text = await readBounded(process.stdin, inputBytesMax);
+      return text === undefined ? tooLarge : { kind: 'text', text };
+    }
     if ((await stat(file)).size > inputBytesMax) return tooLarge;
     return { kind: 'text', text: await readFile(file, 'utf8') };
   } catch (error) {
@@ -74,17 +77,6 @@ async function readInput(file: string): Promise<Input> {
 }
 
 const tooLarge: Input = { kind: 'unreadable', why: `it is larger than ${inputBytesMax} bytes`, missing: false };
-
-async function readAll(stream: Readable): Promise<Input> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of stream as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes > inputBytesMax) return tooLarge;
-    pieces.push(piece);
-  }
-  return { kind: 'text', text: Buffer.concat(pieces).toString('utf8') };
-}
 
 /** A pipe takes it piece by piece, and the process ends right after. */
 function written(text: string): Promise<void> {

@@ -7,11 +7,12 @@
  */
 
 import { type Document, parseAllDocuments } from 'yaml';
+import { valueAt } from '../kubernetes/object-fields.ts';
 import { asksForSidecar } from './annotations.ts';
 import { type Injection, injectPod, type InjectOptions } from './inject-pod.ts';
 import { leadsTo, readService, selects } from './services.ts';
 import type { SkipReason } from './skip-reasons.ts';
-import { claimTemplates, nameOf, podPlace, valueAt, withValueAt } from './workload.ts';
+import { claimTemplates, nameOf, podPlace, withValueAt } from './workload.ts';
 import { writeDocument } from './write-document.ts';
 
 export interface InjectedText {

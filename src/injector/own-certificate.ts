@@ -10,6 +10,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { HoldfastError } from '../base/errors.ts';
 import { apiProblem, type ApiServer } from '../kubernetes/api-server.ts';
+import { valueAt } from '../kubernetes/object-fields.ts';
 import { type CertificateMaterial, makeCertificate } from './certificate-maker.ts';
 import {
   type CertificateState,
@@ -19,7 +20,7 @@ import {
   settleMs,
   trusted,
 } from './certificate-rotation.ts';
-import { valueAt, withValueAt } from './workload.ts';
+import { withValueAt } from './workload.ts';
 
 export interface OwnCertificateOptions {
   readonly api: Pick<ApiServer, 'call'>;

@@ -6,8 +6,8 @@
 
 import type { Log } from '../base/log.ts';
 import { apiProblem, type ApiServer } from '../kubernetes/api-server.ts';
+import { valueAt } from '../kubernetes/object-fields.ts';
 import { readService, type Service } from './services.ts';
-import { valueAt } from './workload.ts';
 
 export interface ServiceLookupOptions {
   readonly api: Pick<ApiServer, 'call'>;

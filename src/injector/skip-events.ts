@@ -6,8 +6,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { apiProblem, type ApiServer } from '../kubernetes/api-server.ts';
+import { valueAt } from '../kubernetes/object-fields.ts';
 import type { SkipReason } from './skip-reasons.ts';
-import { valueAt } from './workload.ts';
 
 export interface SkipEventsOptions {
   readonly api: Pick<ApiServer, 'call'>;

@@ -7,13 +7,14 @@
 
 import type { Log } from '../base/log.ts';
 import type { CountFamily, Metrics } from '../base/metrics.ts';
+import { valueAt } from '../kubernetes/object-fields.ts';
 import { type Injection, injectPod, type InjectOptions } from './inject-pod.ts';
 import { jsonPatch } from './json-patch.ts';
 import { reviewAnswer, type ReviewRequest } from './review.ts';
 import type { Service } from './services.ts';
 import type { SkippedPod } from './skip-events.ts';
 import { asksForSidecar } from './annotations.ts';
-import { claimTemplates, nameOf, podPlace, valueAt } from './workload.ts';
+import { claimTemplates, nameOf, podPlace } from './workload.ts';
 
 export interface WebhookOptions extends Pick<InjectOptions, 'defaults' | 'judge'> {
   readonly log: Log;

@@ -2,6 +2,8 @@
  * Where a Kubernetes object has its pods: which kinds have a template, and which of those serve requests. Pure.
  */
 
+import { valueAt } from '../kubernetes/object-fields.ts';
+
 export interface PodPlace {
   /** From the object to what has `metadata` and `spec` of a pod. */
   readonly path: readonly string[];
@@ -42,17 +44,6 @@ export function claimTemplates(object: unknown): readonly string[] {
 export function nameOf(object: unknown): string {
   const name = valueAt(object, ['metadata', 'name']) ?? valueAt(object, ['metadata', 'generateName']);
   return `${String(valueAt(object, ['kind']))} ${typeof name === 'string' ? name : '(without a name)'}`;
-}
-
-/** The value at a path; undefined where there is none. */
-export function valueAt(object: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (current, step) =>
-      typeof current === 'object' && current !== null && Object.hasOwn(current, step)
-        ? (current as Record<string, unknown>)[step]
-        : undefined,
-    object,
-  );
 }
 
 /** A copy with another value at the path. */

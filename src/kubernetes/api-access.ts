@@ -1,8 +1,10 @@
 /**
- * Where an API server is and who we are to it.
+ * Where an API server is and who we are to it, and what follows from that for each connection and request.
  *
  * Must not know where that is written.
  */
+
+import type { buildConnector } from 'undici';
 
 export interface ApiAccess {
   /** `https://host:port`. */
@@ -18,4 +20,26 @@ export interface ApiAccess {
   readonly token: string | undefined;
   /** Where we are. */
   readonly namespace: string;
+}
+
+/** How to connect there, as undici's `connect` has it. */
+export function connectOptions(access: ApiAccess, timeoutMs: number): buildConnector.BuildOptions {
+  const { ca, clientCertificate, serverName, verified } = access;
+  return {
+    timeout: timeoutMs,
+    rejectUnauthorized: verified,
+    ...(ca === undefined ? {} : { ca }),
+    ...(clientCertificate === undefined ? {} : { cert: clientCertificate.certificate, key: clientCertificate.key }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
+}
+
+/** @param contentType of the request's body; undefined: it has none. */
+export function requestFields({ token }: ApiAccess, contentType: string | undefined): Record<string, string> {
+  return {
+    accept: 'application/json',
+    'user-agent': 'holdfast',
+    ...(contentType === undefined ? {} : { 'content-type': contentType }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
 }

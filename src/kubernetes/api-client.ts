@@ -8,9 +8,10 @@
 import { Client, type Dispatcher } from 'undici';
 
 import { HoldfastError } from '../base/errors.ts';
+import { readBounded } from '../base/read-bounded.ts';
 import { type SourceError, SourceFailure } from '../pods/pod-source.ts';
-import type { ApiAccess } from './api-access.ts';
-import { field, text } from './endpoint-slice.ts';
+import { type ApiAccess, connectOptions, requestFields } from './api-access.ts';
+import { field, text } from './object-fields.ts';
 
 export type Query = Readonly<Record<string, string>>;
 
@@ -34,17 +35,7 @@ export class ApiClient {
   constructor(access: ApiAccess, resource: string) {
     this.#access = access;
     this.#resource = resource;
-    const { ca, clientCertificate, serverName, verified } = access;
-    this.#client = new Client(access.origin, {
-      pipelining: 1,
-      connect: {
-        timeout: connectMs,
-        rejectUnauthorized: verified,
-        ...(ca === undefined ? {} : { ca }),
-        ...(clientCertificate === undefined ? {} : { cert: clientCertificate.certificate, key: clientCertificate.key }),
-        ...(serverName === undefined ? {} : { servername: serverName }),
-      },
-    });
+    this.#client = new Client(access.origin, { pipelining: 1, connect: connectOptions(access, connectMs) });
   }
 
   /** A whole JSON answer. @throws SourceFailure */
@@ -93,18 +84,12 @@ export class ApiClient {
     bodyMs: number,
     content: { readonly type: string; readonly body: string } | undefined,
   ): Promise<Dispatcher.ResponseData> {
-    const { basePath, token } = this.#access;
     const answer = await this.#client
       .request({
         method: content === undefined ? 'GET' : 'PATCH',
-        path: `${basePath}${target}`,
+        path: `${this.#access.basePath}${target}`,
         body: content?.body ?? null,
-        headers: {
-          accept: 'application/json',
-          'user-agent': 'holdfast',
-          ...(content === undefined ? {} : { 'content-type': content.type }),
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        },
+        headers: requestFields(this.#access, content?.type),
         headersTimeout: answerMs,
         bodyTimeout: bodyMs,
       })
@@ -164,12 +149,7 @@ async function statusWords(body: AsyncIterable<Buffer>): Promise<string> {
 }
 
 async function read(body: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of body) {
-    bytes += part.length;
-    if (bytes > bytesMax) throw new SourceFailure('bad-answer', 'the answer of the API server is too long');
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
+  const read = await readBounded(body, bytesMax);
+  if (read === undefined) throw new SourceFailure('bad-answer', 'the answer of the API server is too long');
+  return read;
 }

@@ -8,7 +8,8 @@
 
 import { Agent, request } from 'undici';
 import { HoldfastError } from '../base/errors.ts';
-import type { ApiAccess } from './api-access.ts';
+import { readBounded } from '../base/read-bounded.ts';
+import { type ApiAccess, connectOptions, requestFields } from './api-access.ts';
 import { readApiAccess } from './read-access.ts';
 
 /** What was answered; `status` 404, 403 and 409 mean something to most who ask. */
@@ -46,16 +47,13 @@ export class ApiServer {
       const answer = await request(access.origin + access.basePath + path, {
         method,
         dispatcher: this.#agentFor(access),
-        headers: {
-          accept: 'application/json',
-          'user-agent': 'holdfast',
-          ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
+        headers: requestFields(access, body === undefined ? undefined : 'application/json'),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(ms),
       });
-      return { status: answer.statusCode, body: asJson(await readAll(answer.body)) };
+      const text = await readBounded(answer.body, answerBytesMax);
+      if (text === undefined) throw new Error(`the answer is larger than ${answerBytesMax} bytes`);
+      return { status: answer.statusCode, body: asJson(text) };
     } catch (error) {
       throw new HoldfastError(
         'api-server-unavailable',
@@ -72,21 +70,12 @@ export class ApiServer {
   }
 
   /** The same for as long as we are the same to the same authority. */
-  #agentFor({ ca, clientCertificate, serverName, verified }: ApiAccess): Agent {
-    const by = JSON.stringify([ca, clientCertificate, serverName, verified]);
+  #agentFor(access: ApiAccess): Agent {
+    const connect = connectOptions(access, timeoutMs);
+    const by = JSON.stringify(connect);
     if (this.#agent?.by === by) return this.#agent.agent;
     void this.#agent?.agent.close();
-    const agent = new Agent({
-      connections: 8,
-      pipelining: 1,
-      connect: {
-        timeout: timeoutMs,
-        rejectUnauthorized: verified,
-        ...(ca === undefined ? {} : { ca }),
-        ...(clientCertificate === undefined ? {} : { cert: clientCertificate.certificate, key: clientCertificate.key }),
-        ...(serverName === undefined ? {} : { servername: serverName }),
-      },
-    });
+    const agent = new Agent({ connections: 8, pipelining: 1, connect });
     this.#agent = { agent, by };
     return agent;
   }
@@ -96,17 +85,6 @@ export class ApiServer {
 export function apiProblem({ status, body }: ApiAnswer): string {
   const message = typeof body === 'object' && body !== null && 'message' in body ? String(body.message) : '';
   return `${status} ${message.slice(0, 300)}`.trim();
-}
-
-async function readAll(stream: AsyncIterable<Buffer>): Promise<string> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of stream) {
-    bytes += piece.length;
-    if (bytes > answerBytesMax) throw new Error(`the answer is larger than ${answerBytesMax} bytes`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
 }
 
 function asJson(text: string): unknown {

@@ -5,6 +5,8 @@
  * Must not know how slices come here, nor what follows from several of them.
  */
 
+import { field, text } from './object-fields.ts';
+
 export type AddressFamily = 'IPv4' | 'IPv6';
 
 export interface Slice {
@@ -58,16 +60,6 @@ export function nameOfSlice(object: unknown): string | undefined {
 export function versionOf(object: unknown): string | undefined {
   const version = text(field(field(object, 'metadata'), 'resourceVersion'));
   return version === '' ? undefined : version;
-}
-
-export function field(object: unknown, name: string): unknown {
-  return typeof object === 'object' && object !== null && Object.hasOwn(object, name)
-    ? (object as Record<string, unknown>)[name]
-    : undefined;
-}
-
-export function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }
 
 function list(value: unknown, max: number): readonly unknown[] {

@@ -11,7 +11,7 @@ import { parse } from 'yaml';
 
 import { HoldfastError } from '../base/errors.ts';
 import type { ApiAccess } from './api-access.ts';
-import { field, text } from './endpoint-slice.ts';
+import { field, text } from './object-fields.ts';
 
 /** @throws HoldfastError 'bad-configuration' */
 export async function readKubeconfig(files: string): Promise<ApiAccess> {

@@ -13,7 +13,8 @@ import { backoffMs } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { SourceFailure } from '../pods/pod-source.ts';
 import { type ApiClient, asFailure } from './api-client.ts';
-import { field, text, versionOf } from './endpoint-slice.ts';
+import { versionOf } from './endpoint-slice.ts';
+import { field, text } from './object-fields.ts';
 import { type WatchEvent, WatchLines } from './watch-lines.ts';
 
 export interface ListWatchListener {

@@ -6,7 +6,7 @@
  */
 
 import { SourceFailure } from '../pods/pod-source.ts';
-import { field, text } from './endpoint-slice.ts';
+import { field, text } from './object-fields.ts';
 
 export interface WatchEvent {
   readonly type: string;

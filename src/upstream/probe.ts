@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 
 import type { Client } from 'undici';
 
+import { readBounded } from '../base/read-bounded.ts';
 import { type Address, formatAddress } from '../base/address.ts';
 import {
   type Hello,
@@ -86,7 +87,8 @@ async function askHello(
     const headers = { [helloField]: question.value, ...word, 'user-agent': probeAgent };
     const answer = await client.request({ method: 'GET', path: helloTarget, headers });
     const value = answer.headers[helloField];
-    const body = await readBounded(answer.body);
+    const body = await readBounded(answer.body, answerBytesMax);
+    if (body === undefined) throw new Error('the answer is too long');
     const ours = `(ours has the fingerprint ${signer.fingerprints.join(', ')})`;
     if (answer.statusCode === 401 && value === otherKeyAnswer)
       throw new WrongKeys(`its sidecar has another store.key than ours ${ours}`);
@@ -158,15 +160,4 @@ function askConnection(address: Address, timeoutMs: number): Promise<void> {
       resolve();
     });
   });
-}
-
-async function readBounded(body: AsyncIterable<Buffer>): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of body) {
-    bytes += part.length;
-    if (bytes > answerBytesMax) throw new Error('the answer is too long');
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString('utf8');
 }
