@@ -1,6 +1,7 @@
 /**
  * How to reach an API server by a kubeconfig file's current context: an address, a CA, and a token or a client
- * certificate. Programs that make tokens (exec, auth-provider) are not run.
+ * certificate. What would need more (programs that make tokens, a proxy, somebody else's name) is refused by its name:
+ * without it we would be somebody else there, or nobody.
  *
  * Must not know what is asked.
  */
@@ -12,6 +13,17 @@ import { parse } from 'yaml';
 import { HoldfastError } from '../base/errors.ts';
 import type { ApiAccess } from './api-access.ts';
 import { field, text } from './object-fields.ts';
+
+/** What stands in a user or a cluster and is not done here, and what to do instead. */
+const notDone: Readonly<Record<'user' | 'cluster', Readonly<Record<string, string>>>> = {
+  user: {
+    exec: 'which is not run here: use a token or a client certificate',
+    'auth-provider': 'which is not run here: use a token or a client certificate',
+    username: 'which API servers take no more: use a token or a client certificate',
+    as: 'which is not done here: use a user who may list and watch EndpointSlices',
+  },
+  cluster: { 'proxy-url': 'which is not used here: the API server has to be reached directly' },
+};
 
 /** @throws HoldfastError 'bad-configuration' */
 export async function readKubeconfig(files: string): Promise<ApiAccess> {
@@ -26,14 +38,19 @@ export async function readKubeconfig(files: string): Promise<ApiAccess> {
   if (server === undefined || !URL.canParse(server)) {
     throw unusable(file, `its context "${contextName ?? ''}" leads to no server`);
   }
-  for (const program of ['exec', 'auth-provider']) {
-    if (field(user, program) !== undefined) {
-      throw unusable(file, `its user needs ${program}, which is not run here: use a token or a client certificate`);
-    }
+  for (const [who, object] of [
+    ['user', user],
+    ['cluster', cluster],
+  ] as const) {
+    const asked = Object.entries(notDone[who]).find(([name]) => field(object, name) !== undefined);
+    if (asked !== undefined) throw unusable(file, `its ${who} needs ${asked[0]}, ${asked[1]}`);
   }
   const url = new URL(server);
   const certificate = await content(file, user, 'client-certificate');
   const key = await content(file, user, 'client-key');
+  if ((certificate === undefined) !== (key === undefined)) {
+    throw unusable(file, 'its user has only one of client-certificate and client-key');
+  }
   const tokenFile = text(field(user, 'tokenFile'));
   return {
     origin: url.origin,
