@@ -88,18 +88,23 @@ function shareTheirs(mount: VolumeMount, options: SessionVolumeOptions): Session
     inside,
   );
   const isExpression = typeof subPathExpr === 'string' && subPathExpr !== '';
-  const isShared = sharedKinds.includes(kind) && !ownedByStatefulSet && !claimTemplates.includes(mount.name);
+  const variables = isExpression ? referred(subPathExpr, options.writer) : [];
+  const isOwn = ownedByStatefulSet || claimTemplates.includes(mount.name) || variables.some(isOfThePod);
   return {
     sidecarMount: {
       name: mount.name,
       mountPath: directory,
       ...(part === '' ? {} : isExpression ? { subPathExpr: part } : { subPath: part }),
     },
-    variables: isExpression ? referred(subPathExpr, options.writer) : [],
+    variables,
     made: undefined,
-    warnings: isShared
-      ? [`volume ${mount.name} (${kind}) must not be shared: each pod needs session files of its own`]
-      : [],
+    warnings:
+      sharedKinds.includes(kind) && !isOwn
+        ? [
+            `volume ${mount.name} (${kind}) must not be shared: each pod needs session files of its own, ` +
+              'by subPathExpr: $(POD_NAME), or an emptyDir',
+          ]
+        : [],
   };
 }
 
@@ -112,6 +117,12 @@ function referred(expression: string, writer: Container): readonly EnvironmentVa
     if (!isPlain) throw new Skip('directory-unusable', `subPathExpr ${expression} needs a plain variable ${name}`);
     return variable;
   });
+}
+
+/** It differs from pod to pod. */
+function isOfThePod({ valueFrom }: EnvironmentVariable): boolean {
+  const { fieldPath } = (valueFrom?.['fieldRef'] ?? {}) as { readonly fieldPath?: unknown };
+  return ['metadata.name', 'metadata.uid', 'status.podIP'].includes(String(fieldPath));
 }
 
 function covers(outer: string, inner: string): boolean {

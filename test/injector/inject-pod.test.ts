@@ -124,6 +124,18 @@ test("a StatefulSet's own claims are each pod's own, and no cause for a warning"
   assert.deepEqual(injected(given, { claimTemplates: ['data'] }).warnings, []);
 });
 
+test('a directory of each pod in a volume of all is no cause for a warning; one of all by a variable of all is', () => {
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+  const warningsWith = (variable: object): readonly string[] => {
+    const env = [...(laravelPod().spec.containers[0]?.env ?? []), { name: 'PART', ...variable }];
+    const volumeMounts = [{ name: 'data', mountPath: sessions, subPathExpr: '$(PART)' }];
+    return injected(laravelPod({ container: { env, volumeMounts }, spec: { volumes } })).warnings;
+  };
+  assert.deepEqual(warningsWith({ valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }), []);
+  assert.match(warningsWith({ value: 'shop' }).join(), /must not be shared: .* by subPathExpr: \$\(POD_NAME\)/);
+  assert.equal(warningsWith({ valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }).length, 1);
+});
+
 test('a mount by subPathExpr is shared with the variables that it names', () => {
   const env = [
     ...(laravelPod().spec.containers[0]?.env ?? []),
