@@ -87,8 +87,10 @@ async function bringImages(cluster: ChosenCluster, up: Promise<void>): Promise<I
     say(`image ${name} built`, began);
     await up;
     began = performance.now();
-    if (await isNew(cluster, reference)) {
+    const imported = await importedImages(cluster);
+    if (!imported.has(reference)) {
       await cluster.load(archive);
+      await imported.add(reference);
       say(`image ${name} imported`, began);
     }
     references[name] = reference;
@@ -99,23 +101,23 @@ async function bringImages(cluster: ChosenCluster, up: Promise<void>): Promise<I
 }
 
 /** Importing takes seconds: what this cluster has got from here before is not imported again. */
-async function isNew(cluster: ChosenCluster, reference: string): Promise<boolean> {
-  const { output } = await ended(
-    spawn(
-      cluster.kubectl[0]!,
-      [...cluster.kubectl.slice(1), 'get', 'namespace', 'kube-system', '-o', 'jsonpath={.metadata.uid}'],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    ),
-  );
+async function importedImages(
+  cluster: ChosenCluster,
+): Promise<{ has(reference: string): boolean; add(reference: string): Promise<void> }> {
+  const [program, ...first] = cluster.kubectl;
+  const args = [...first, 'get', 'namespace', 'kube-system', '-o', 'jsonpath={.metadata.uid}'];
+  const { code, output } = await ended(spawn(program!, args, { stdio: ['ignore', 'pipe', 'inherit'] }));
+  if (code !== 0 || output.trim() === '')
+    throw new Error(`${cluster.kubectl.join(' ')} ${args.join(' ')} ended with ${code}`);
   const folder = join(work, 'imported');
   await mkdir(folder, { recursive: true });
   const note = join(folder, output.trim());
   const known = await readFile(note, 'utf8').catch(() => '');
-  if (known.split('\n').includes(reference)) return false;
-  await writeFile(note, `${known}${reference}\n`);
-  return true;
+  return {
+    has: (reference) => known.split('\n').includes(reference),
+    // Only now: an import that failed is tried again.
+    add: (reference) => writeFile(note, `${known}${reference}\n`),
+  };
 }
 
 function nodeTest(env: Readonly<Record<string, string>>, shown: { readonly isShown: boolean }): Promise<Ended> {
