@@ -62,11 +62,11 @@ export class SidecarRole implements Role {
   }
 
   plan(request: ExchangeRequest): Plan {
-    return new SidecarPlan(this.options, request);
+    return new SidecarPlan(this.options, request, this.closing);
   }
 }
 
-/** Other pods that are tried, one after the other, for a request whose own application is gone. */
+/** Other pods that are tried, one after the other, for a request whose own application is gone or going. */
 const helpersMax = 2;
 
 class SidecarPlan implements Plan {
@@ -78,6 +78,10 @@ class SidecarPlan implements Plan {
   readonly #ignored: boolean;
   readonly #kept: boolean;
   readonly #trusted: Trusted;
+  /** Nobody in front of us could send the request to another pod. */
+  readonly #plain: boolean;
+  /** The pod is going away. */
+  readonly #leaving: boolean;
   readonly #tried: string[] = [];
   #counted = false;
   #turn: SessionTurn | undefined;
@@ -85,17 +89,22 @@ class SidecarPlan implements Plan {
   /** Where the request is instead of here; without epoch: a pod that serves it because our application is gone. */
   #owner: { readonly owner: Owner; readonly epoch: number | undefined } | undefined;
   readonly #helpers = new Set<string>();
+  /** No other pod was left: our own serves it, whatever it is about to do. */
+  #hasNoneLeft = false;
+  #elsewhereFailed: AdmitAsk['elsewhereFailed'];
   #change: CookieChange = { kind: 'none' };
   #settled = false;
   #outcome: AffinityOutcome | undefined;
 
-  constructor(options: SidecarRoleOptions, request: ExchangeRequest) {
+  constructor(options: SidecarRoleOptions, request: ExchangeRequest, leaving: boolean) {
     this.#options = options;
     this.#head = request.head;
     this.#ignored = options.scope.ignores(request.head);
     this.#session = this.#ignored ? undefined : options.codec.fromRequest(request.head.cookie);
     this.#kept = !this.#ignored && !options.scope.skips(request.head);
     this.#trusted = readTrusted(request, this.#session, options);
+    this.#plain = !this.#trusted.own && !this.#trusted.hopped;
+    this.#leaving = leaving;
     this.forwarded = this.#trusted.own ? 'keep' : request.client.trusted ? 'append' : 'replace';
   }
 
@@ -123,23 +132,37 @@ class SidecarPlan implements Plan {
   }
 
   /**
-   * Our application takes no connection. A gateway, or the sidecar that forwarded this, sends it elsewhere by itself; for
-   * a client that came by a plain Service nobody else does it, so another pod gets it, with a hop mark: it takes the
-   * session, if there is one. What is ignored is no client's: a probe wants to know of this application.
+   * Our application takes no connection, or another pod did not take the request. A gateway, or the sidecar that forwarded
+   * this, sends it elsewhere by itself; for a client that came by a plain Service nobody else does it. What is ignored is
+   * no client's: a probe wants to know of this application.
    */
   #withoutApplication({ reason, unsent }: AttemptFailure): Step | Promise<Step> {
     const refuse: Step = { kind: 'refuse', reason };
     const isGone = reason === 'upstream-refused' || unsent !== undefined;
-    if (!isGone || this.#trusted.own || this.#ignored || this.#helpers.size >= helpersMax) return refuse;
+    if (!isGone || this.#trusted.own || this.#ignored) return refuse;
     this.#owner = undefined;
     // The other pod asks for the session: nothing of this request may keep it here.
     this.#stay?.abandon('not-sent');
     this.#stay = undefined;
-    return this.#options.gate.otherPod(this.#helpers).then((owner) => {
-      if (owner === undefined) return refuse;
+    return this.#toAnother(refuse);
+  }
+
+  /**
+   * Another pod gets the request, with a hop mark: it takes the session, if there is one. Where there is none our own
+   * application does, unless it has been tried.
+   */
+  async #toAnother(refuse: Step): Promise<Step> {
+    // It is taken where the request is served.
+    this.#turn?.leave();
+    const hasRoom = this.#helpers.size < helpersMax;
+    const owner = hasRoom ? await this.#options.gate.otherPod(this.#helpers) : undefined;
+    if (owner !== undefined) {
       this.#helpers.add(owner.uid);
       return this.#elsewhere(owner, undefined, this.#session);
-    });
+    }
+    if (this.#hasNoneLeft || this.#tried.includes(this.#options.own.name)) return refuse;
+    this.#hasNoneLeft = true;
+    return this.#here(this.#elsewhereFailed);
   }
 
   answered(head: ResponseHead): Answered {
@@ -195,13 +218,20 @@ class SidecarPlan implements Plan {
     if (this.#trusted.looped) return { kind: 'refuse', reason: 'loop' };
     const tooMuch = this.#trusted.own ? undefined : beyondLimits(this.#head, this.#options.limits);
     if (tooMuch !== undefined) return { kind: 'refuse', reason: tooMuch };
-    if (this.#session === undefined) {
-      if (this.#kept) this.#stay = this.#options.gate.visit();
-      return this.#application();
+    if (this.#session !== undefined) {
+      if (!this.#options.perSession.enter(this.#session)) return { kind: 'refuse', reason: 'overloaded' };
+      this.#counted = true;
+      if (this.#kept) return this.#inTurn(this.#session, undefined);
     }
-    if (!this.#options.perSession.enter(this.#session)) return { kind: 'refuse', reason: 'overloaded' };
-    this.#counted = true;
-    return this.#kept ? this.#inTurn(this.#session, undefined) : this.#application();
+    // What our application begins now it may not be able to end; nor could it be told from one that was killed (rules 12).
+    const isSentOn = this.#leaving && this.#plain && !this.#ignored;
+    return isSentOn ? this.#toAnother({ kind: 'refuse', reason: 'draining' }) : this.#here(undefined);
+  }
+
+  #here(elsewhereFailed: AdmitAsk['elsewhereFailed']): Step | Promise<Step> {
+    if (this.#session !== undefined && this.#kept) return this.#inTurn(this.#session, elsewhereFailed);
+    if (this.#session === undefined && this.#kept) this.#stay = this.#options.gate.visit();
+    return this.#application();
   }
 
   /** Before the keeper is asked: who only waits is not in flight, and the session can move meanwhile. */
@@ -217,9 +247,10 @@ class SidecarPlan implements Plan {
   }
 
   #admit(session: SessionId, elsewhereFailed: AdmitAsk['elsewhereFailed']): Step | Promise<Step> {
+    this.#elsewhereFailed = elsewhereFailed;
     const admission = this.#options.gate.admit({
       session,
-      move: this.#trusted.move,
+      move: this.#hasNoneLeft ? 'none-left' : this.#trusted.move,
       hopped: this.#trusted.hopped,
       fromGateway: this.#trusted.own,
       ...(elsewhereFailed === undefined ? {} : { elsewhereFailed }),
@@ -229,7 +260,7 @@ class SidecarPlan implements Plan {
       : this.#admitted(admission, session);
   }
 
-  #admitted(admission: Admission, session: SessionId): Step {
+  #admitted(admission: Admission, session: SessionId): Step | Promise<Step> {
     switch (admission.kind) {
       case 'here':
         this.#stay = admission.stay;
@@ -238,9 +269,12 @@ class SidecarPlan implements Plan {
         // Its turn is taken at the pod that serves it.
         this.#turn?.leave();
         return this.#elsewhere(admission.owner, admission.epoch, session);
-      case 'refused':
+      case 'refused': {
+        const refuse: Step = { kind: 'refuse', reason: admission.reason };
+        if (admission.reason === 'draining' && this.#plain) return this.#toAnother(refuse);
         this.#outcome = 'restore-failed';
-        return { kind: 'refuse', reason: admission.reason };
+        return refuse;
+      }
     }
   }
 

@@ -63,12 +63,13 @@ export class Claim {
   }
 
   /**
-   * Rules 2: a pod that goes away takes no session as long as somebody in front can send the request elsewhere; a
-   * gateway that can't says so.
+   * Rules 2: a pod that goes away takes no session as long as the request can be sent elsewhere; a gateway that can't says
+   * so. Where there is none in front our own data path sends it on: not for an application that may only be too busy.
    * Undefined: go on and take.
    */
   async mayTake(entry: SessionEntry, ask: AdmitAsk): Promise<AdoptEnd | undefined> {
-    if (!this.#context.takesNothing || (ask.fromGateway !== true && !ask.hopped)) return undefined;
+    const isPlain = ask.fromGateway !== true && !ask.hopped;
+    if (!this.#context.takesNothing || (isPlain && !this.#context.goingAway)) return undefined;
     if (ask.move === 'none-left') return undefined;
     const { store, me, notes } = this.#context.options;
     const note = notes.read(entry.id);

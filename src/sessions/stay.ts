@@ -71,8 +71,8 @@ export interface SessionGate {
   /** For a request without a session: its answer may create one. */
   visit(): Stay;
   /**
-   * Another pod whose sidecar serves, for a request that finds its application gone and has nobody in front to send it
-   * on; none of `tried` (uids). Undefined: no other is known, or none of them serves. Bounded by timeouts.handoff. Never
+   * Another pod whose sidecar serves, for a request that finds its application gone, or going, and has nobody in front to
+   * send it on; none of `tried` (uids). Undefined: no other is known, or none of them serves. Bounded by timeouts.handoff. Never
    * rejects.
    */
   otherPod(tried: ReadonlySet<string>): Promise<Owner | undefined>;

@@ -65,7 +65,7 @@ test('a live owner serves what comes to another sidecar, and keeps the session',
 
 test('an owner whose application died, one that drains, and one that is killed lose nothing', async (t) => {
   const { owner, other, user } = await two(t);
-  const [dead, drained] = [await user(), await user()];
+  const [dead, drained, free] = [await user(), await user(), await user()];
   await owner.applicationProcess.kill('SIGKILL');
   assert.equal(await next(dead, other), 2, 'asked for before anybody noticed');
   await owner.startApplication();
@@ -74,6 +74,12 @@ test('an owner whose application died, one that drains, and one that is killed l
   assert.equal((await owner.sidecar.command('drain')).code, 0);
   assert.equal(await next(drained, other), 3);
   assert.equal(await next(drained, owner), 4, 'who drains sends it on to the new owner');
+  assert.equal(await next(free, owner), 2, 'and what nobody has any more to another pod');
+  const lines = () => owner.sidecar.process.logLines.filter((line) => 'affinity' in line).map((line) => line['pod']);
+  await until(
+    'its last two lines name the other pod',
+    () => lines().slice(-2).join() === `${other.name},${other.name}`,
+  );
   await owner.sidecar.process.kill('SIGKILL');
   await owner.sidecar.start();
   assert.equal(await next(dead, owner), 3);

@@ -537,3 +537,40 @@ test('who has somebody in front, and who is a probe, is answered here; and where
   assert.equal((await sidecar.ask('/', { 'user-agent': 'kube-probe/1.36' })).status, 502);
   assert.equal(other.application.requests.length, 0);
 });
+
+// A pod that is going away, and nobody in front.
+
+test('what comes by a plain Service is begun at another pod; where no other would have it, here', async (t) => {
+  const [sidecar, other] = [await SidecarUnderTest.start(t), await SidecarUnderTest.start(t, { uid: 'uid-b' })];
+  for (const each of [sidecar, other]) {
+    each.gate.admission = ({ session: id, move }) =>
+      move === 'none-left' || !each.role.closing ? each.gate.here(id) : { kind: 'refused', reason: 'draining' };
+  }
+  sidecar.gate.others = [other.owner];
+  sidecar.role.closing = true;
+  for (const headers of [{ cookie }, {}]) assert.equal((await sidecar.ask('/', headers)).text, 'from the application');
+  assert.deepEqual([sidecar.application.requests.length, other.application.requests.length], [0, 2]);
+  assert.equal(other.gate.asks[0]?.hopped, true);
+  assert.equal((await sidecar.ask('/', { 'user-agent': 'kube-probe/1.36' })).status, 200);
+  assert.equal(sidecar.application.requests.length, 1, 'a probe wants to know of this one');
+
+  // All go at the same time.
+  other.role.closing = true;
+  assert.equal((await sidecar.ask('/', { cookie })).text, 'from the application');
+  assert.deepEqual([sidecar.gate.asks.at(-1)?.move, sidecar.gate.asks.at(-1)?.fromGateway], ['none-left', false]);
+  sidecar.gate.others = [];
+  for (const headers of [{ cookie }, {}]) assert.equal((await sidecar.ask('/', headers)).text, 'from the application');
+  assert.deepEqual([sidecar.application.requests.length, other.application.requests.length], [4, 2]);
+});
+
+test('what is here is served here until it has been given up, and whom somebody sent is told to go elsewhere', async (t) => {
+  const [sidecar, other] = [await SidecarUnderTest.start(t), await SidecarUnderTest.start(t, { uid: 'uid-b' })];
+  sidecar.gate.others = [other.owner];
+  sidecar.role.closing = true;
+  assert.equal((await sidecar.ask('/', { cookie })).text, 'from the application');
+  assert.equal(sidecar.application.requests.length, 1);
+  sidecar.gate.admission = () => ({ kind: 'refused', reason: 'draining' });
+  const answer = await sidecar.askAsGateway('/', { cookie });
+  assert.deepEqual([answer.status, answer.headers['x-holdfast-own']], [503, 'unsent; draining']);
+  assert.equal(other.application.requests.length, 0);
+});
