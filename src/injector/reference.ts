@@ -83,8 +83,11 @@ const webhook = `## The webhook
   authority is added there, is used ten minutes later, and the old one goes after that. The authority's key is kept nowhere.
   To have a new one at once, empty the Secret: \`kubectl -n holdfast-injector patch secret holdfast-injector-certificate
   --type json -p '[{"op":"remove","path":"/data"}]'\`.
-- **Or cert-manager's**: \`--certificate /tls/tls.crt --key /tls/tls.key\` from a mounted Secret, read again when it changes;
-  \`cert-manager.io/inject-ca-from\` at the webhook configuration. The injector then writes neither.
+- **Or cert-manager's**, by the component \`manifests/components/cert-manager\`: \`--certificate /tls/tls.crt --key /tls/tls.key\`
+  from the Secret that it keeps, read again when it changes, and \`cert-manager.io/inject-ca-from\` at the webhook configuration. The
+  injector then writes neither, and has no right to. Let an authority that stays sign it, as the component does: a certificate that is
+  self-signed is its own authority, so with each renewal the API server trusts the new one a minute before the kubelet has brought it
+  to the injector's pods, and pods that are created meanwhile have no sidecar.
 - **What it may do** (\`manifests/overlays/injector/access.yaml\`): read and write that Secret and that webhook configuration,
   list Services, create Events. It reads no other Secret: sidecars get theirs from the kubelet. Without the right to list
   Services it warns, and injects all the same.

@@ -3,12 +3,15 @@
  * another one, which is the only one that it is asked about: tests of other people run in the same cluster.
  */
 
-import { join } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import type { TestContext } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { applicationSecrets } from '../support/applications.ts';
 import { repositoryRoot } from '../support/processes.ts';
 import { type ClusterHandle, handleVariable, type KubernetesObject, Namespace, plainPod } from './cluster.ts';
+import { PlayedCertManager } from './played-cert-manager.ts';
 import { redis } from './stack.ts';
 
 export interface InjectorStack {
@@ -16,27 +19,36 @@ export interface InjectorStack {
   readonly shop: Namespace;
   /** The name of its cluster-wide objects. */
   readonly name: string;
+  /** Who keeps its certificate; undefined: the injector itself. */
+  readonly certManager: PlayedCertManager | undefined;
 }
+
+/** Its own, with its life; or somebody else's, by manifests/components/cert-manager. */
+export type CertificateChoice = { readonly days: number } | 'cert-manager';
 
 /**
  * Pods of `shop` that ask and get no answer are refused, so that each one that is there has been looked at; ignoreFailures()
  * ends that.
- * @param days the life of its certificate.
  */
-export async function deployInjector(t: TestContext, own: Namespace, days: number): Promise<InjectorStack> {
+export async function deployInjector(
+  t: TestContext,
+  own: Namespace,
+  certificate: CertificateChoice,
+): Promise<InjectorStack> {
   const handle = JSON.parse(process.env[handleVariable] ?? '') as ClusterHandle;
   const shop = await Namespace.create(t, { ...handle });
   const name = `holdfast-injector-${own.name}`;
-  const text = await own.kubectl(['kustomize', join(repositoryRoot, 'manifests/overlays/injector')]);
-  const objects = parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+  const objects = await rendered(own, certificate);
   // Namespaces do not take what is cluster-wide along.
   t.after(async () => {
     for (const kind of clusterWide) await own.tryKubectl(['delete', kind, name, '--ignore-not-found', '--wait=false']);
   });
-  await own.apply(
-    objects.filter(({ kind }) => kind !== 'Namespace').map((object) => placed(object, { own, shop, name, days })),
-  );
+  const days = certificate === 'cert-manager' ? 1 : certificate.days;
+  await own.apply(objects.map((object) => placed(object, { own, shop, name, days })));
   await shop.apply([...redis(shop.images.neighbours), ...secrets()]);
+  const certManager = certificate === 'cert-manager' ? await PlayedCertManager.start(t, own) : undefined;
+  await certManager?.issue();
+  await certManager?.injectAuthority(name);
   await own.rolledOut('deployment/holdfast-injector');
   // It is Ready a moment before its Service leads there. Until then a pod that asks is refused.
   const asks = { inject: 'true', preset: 'php', directory: '/s', uid: '1', port: '9000' };
@@ -48,7 +60,21 @@ export async function deployInjector(t: TestContext, own: Namespace, days: numbe
     const { stdout } = await shop.tryKubectl(args, { input: JSON.stringify(asking) });
     return stdout.includes('"holdfast.dev/sidecar"');
   });
-  return { shop, name };
+  return { shop, name, certManager };
+}
+
+/** Without its namespace and what only cert-manager understands. */
+async function rendered(own: Namespace, certificate: CertificateChoice): Promise<readonly KubernetesObject[]> {
+  const manifests = join(repositoryRoot, 'manifests');
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-injector-'));
+  const components =
+    certificate === 'cert-manager' ? [relative(folder, join(manifests, 'components/cert-manager'))] : [];
+  const resources = [relative(folder, join(manifests, 'overlays/injector'))];
+  await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify({ resources, components }));
+  const text = await own.kubectl(['kustomize', folder]).finally(() => rm(folder, { recursive: true }));
+  return parseAllDocuments(text)
+    .map((document) => document.toJS() as KubernetesObject)
+    .filter(({ kind, apiVersion }) => kind !== 'Namespace' && !apiVersion.startsWith('cert-manager.io/'));
 }
 
 /** As the manifests have it. */

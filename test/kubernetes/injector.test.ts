@@ -16,7 +16,7 @@ const shortLifeDays = 0.001;
 clusterTest(
   'a Deployment gets its sidecars from the webhook, serves, and keeps its sessions when a pod is deleted',
   async (t, namespace) => {
-    const { shop, name } = await deployInjector(t, namespace, shortLifeDays);
+    const { shop, name } = await deployInjector(t, namespace, { days: shortLifeDays });
     const first = await shownCertificate(namespace);
     await shop.apply(laravelObjects(shop.images.laravel, { replicas: 2, targetPort: 'http' }));
     await shop.rolledOut('deployment/shop');
@@ -67,9 +67,9 @@ clusterTest(
 );
 
 clusterTest(
-  'why pods get no sidecar is told to whoever applies a Deployment, and at its ReplicaSet',
+  "by cert-manager's certificate too, why pods get no sidecar is told to whoever applies a Deployment, and at its ReplicaSet",
   async (t, namespace) => {
-    const { shop } = await deployInjector(t, namespace, 90);
+    const { shop, certManager } = await deployInjector(t, namespace, 'cert-manager');
     const [deployment, service] = laravelObjects(shop.images.laravel, { replicas: 1, targetPort: 9000 });
     await shop.apply([service!]);
     const input = JSON.stringify({ ...deployment, metadata: { ...deployment?.metadata, namespace: shop.name } });
@@ -86,6 +86,20 @@ clusterTest(
       pods(shop).then((all) => (all.length > 0 ? all : undefined)),
     );
     assert.equal(sidecars(pod), 0);
+
+    // Renewed: shown as soon as the kubelet has brought it, which a change of the pod hastens.
+    const renewed = await certManager!.issue();
+    await namespace.kubectl(['annotate', 'pods', '-l', 'app.kubernetes.io/name=holdfast-injector', 'renewed=true']);
+    const wanted = new X509Certificate(renewed.certificate).fingerprint256;
+    await namespace.until('each replica shows it', async () => {
+      const shown = await Promise.all(
+        (await pods(namespace)).map(({ status }) => certificateAt(namespace, status.podIP)),
+      );
+      return shown.length === 2 && shown.every((fingerprint) => fingerprint === wanted);
+    });
+    const another = input.replace('"name":"shop"', '"name":"another"');
+    const { stderr: again } = await shop.tryKubectl(['create', '--dry-run=server', '-f', '-'], { input: another });
+    assert.match(again, /no sidecar \(service-by-number\)/);
   },
 );
 
@@ -128,7 +142,10 @@ interface Event {
 
 interface RunningPod extends KubernetesObject {
   readonly spec: Pod['spec'];
-  readonly status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  readonly status: {
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
 }
 
 /** Of the application, or of the injector: those that are not being deleted. */
@@ -172,6 +189,14 @@ async function shownCertificate(namespace: Namespace): Promise<string> {
     'holdfast-injector-certificate',
   );
   return new X509Certificate(Buffer.from(data['tls.crt'] ?? '', 'base64')).fingerprint256;
+}
+
+/** The fingerprint of what a replica shows on its port. */
+async function certificateAt(namespace: Namespace, address: string | undefined): Promise<string> {
+  const script =
+    'const socket = require("tls").connect({ host: process.argv[1], port: 8443, rejectUnauthorized: false }, () => {' +
+    'console.log(socket.getPeerX509Certificate().fingerprint256); socket.destroy(); });';
+  return (await namespace.inside(['node', '-e', script, address ?? ''])).trim();
 }
 
 function withoutSidecar(spec: Pod['spec']): Pod['spec'] {
