@@ -70,6 +70,8 @@ export async function accepts(port: number, name: string): Promise<void> {
 
 /** As the corpus goes by. */
 const limits = { headBytes: '32000', targetBytes: '8000' };
+/** Longer than any machine sleeps: nothing here is about them. */
+const timeouts = { connect: '20s', store: '5s', sync: '20s', lookup: '2s' };
 const secret = 'a key for requests that are made up';
 
 /** The gateway as it is deployed, in front of one bare application or of its sidecar. */
@@ -95,6 +97,7 @@ export async function startGateway(
     affinity: { pinKey: 'env:PIN_KEY' },
     log: { level: 'warn', access: false },
     limits,
+    timeouts,
   };
   writeFileSync(file, JSON.stringify(configuration));
   const cli = join(repositoryRoot, 'src/cli.ts');
@@ -134,6 +137,7 @@ async function startSidecar(
     sessions: { directory },
     log: { level: 'warn', access: false },
     limits,
+    timeouts,
   };
   writeFileSync(file, JSON.stringify(configuration));
   const cli = join(repositoryRoot, 'src/cli.ts');

@@ -203,7 +203,7 @@ async function prometheus(
     if (statusCode !== 200) throw new Error(answer.error);
     return answer.data.result;
   };
-  await started.ready('it has scraped both', async () => (await ask('up == 1')).length === 2, { deadlineMs: 30_000 });
+  await started.ready('it has scraped both', async () => (await ask('up == 1')).length === 2, { deadlineMs: 90_000 });
   return ask;
 }
 

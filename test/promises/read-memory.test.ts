@@ -104,7 +104,13 @@ test('a body that came with its head and waits for a pod is sent as it came', as
   client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
   await until('the request was read', () => under.proxy.inFlight === 1);
   await overwrite(under);
-  const candidate = { address: pod.address, pod: 'pod', fields: [], connectTimeoutMs: 5000, responseTimeoutMs: 5000 };
+  const candidate = {
+    address: pod.address,
+    pod: 'pod',
+    fields: [],
+    connectTimeoutMs: 20_000,
+    responseTimeoutMs: 60_000,
+  };
   choose({ kind: 'forward', candidate });
   const { peer } = await pod.request();
   await peer.reads(body);

@@ -86,7 +86,7 @@ function sClient(under: ProxyUnderTest, ...args: readonly string[]): Promise<str
     ...args,
   ];
   return new Promise((resolve) => {
-    const child = execFile(findProgram('openssl'), command, { timeout: 10_000 }, (_, out, error) =>
+    const child = execFile(findProgram('openssl'), command, { timeout: 60_000 }, (_, out, error) =>
       resolve(out + error),
     );
     child.stdin!.end('Q\n');

@@ -12,7 +12,7 @@ import { until } from '../support/until.ts';
 import { freshSession, Pods } from './keeper-pods.ts';
 
 const secrets: Secrets = [Buffer.from('a store key of some length')];
-const longer = { connectMs: 500, syncMs: 3000, handoffMs: 2000, lockMs: 1000 };
+const longer = { connectMs: 2000, syncMs: 10_000, handoffMs: 2000, lockMs: 5000 };
 let redis: RedisServer;
 let store: Store;
 
@@ -23,7 +23,7 @@ before(async () => {
     secrets,
     nameSecret: secrets[0],
     prefix: 'test',
-    timeouts: { storeMs: 500, connectMs: 500 },
+    timeouts: { storeMs: 2000, connectMs: 2000 },
     clock: systemClock,
   });
   assert.equal(await opened.health.started(), 'up');

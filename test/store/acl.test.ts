@@ -46,8 +46,8 @@ async function useEverything(store: Store): Promise<void> {
 }
 
 function opened(t: TestContext, url: string, wait = false): OpenedStore {
-  const timeouts = { storeMs: 2000, connectMs: 1000 };
-  const store = openedStore(url, { timeouts, ...(wait ? { wait: { replicas: 1, timeoutMs: 1000 } } : {}) });
+  const timeouts = { storeMs: 5000, connectMs: 2000 };
+  const store = openedStore(url, { timeouts, ...(wait ? { wait: { replicas: 1, timeoutMs: 2400 } } : {}) });
   t.after(() => store.store.close());
   return store;
 }

@@ -15,13 +15,13 @@ import { RedisServer } from '../support/redis-server.ts';
 import { content, create, freshName, ownerP, ownerQ, ttlMs } from '../support/store-subjects.ts';
 import { until } from '../support/until.ts';
 
-const storeMs = 200;
+const storeMs = 800;
 
 const unavailable = { kind: 'store-unavailable' };
 
 function open(url: string): OpenedStore {
   const secret = Buffer.alloc(32, 1);
-  const timeouts = { storeMs, connectMs: 500 };
+  const timeouts = { storeMs, connectMs: 1000 };
   return openStore({ url, secrets: [secret], nameSecret: secret, prefix: 'shop', timeouts, clock: systemClock });
 }
 

@@ -29,7 +29,7 @@ describe('store.wait', () => {
     const { primary, replica } = await pair(t);
     const { store, counters } = openedStore(primary.url, {
       wait: { replicas: 1, timeoutMs: 2000 },
-      timeouts: { storeMs: 5000, connectMs: 500 },
+      timeouts: { storeMs: 5000, connectMs: 1000 },
     });
     t.after(() => store.close());
     await until('the store is up', () => store.ping());
@@ -43,15 +43,19 @@ describe('store.wait', () => {
 
   test('a frozen replica: every call that promises ends unconfirmed, is counted, and the store is down until it is back', async (t) => {
     const { primary, replica } = await pair(t);
-    const timeouts = { storeMs: 2000, connectMs: 500 };
+    const timeouts = { storeMs: 2000, connectMs: 1000 };
     const opened = openedStore(primary.url, { wait: { replicas: 1, timeoutMs: 100 }, timeouts });
     const { store, health, counters } = opened;
     t.after(() => store.close());
     await until('the store is up', () => health.state === 'up');
     const [name, taken, gone] = [freshName(), freshName(), freshName()];
-    const epoch = await create(store, name, content(1, 'one'));
-    await create(store, taken, content(1, 'one'));
-    const buried = { epoch: await create(store, gone, content(1, 'one')), uid: ownerP.uid };
+    // Without a bound for the replica, which a busy machine would not keep.
+    const { store: patient } = openedStore(primary.url, { timeouts });
+    t.after(() => patient.close());
+    await until('it is up too', () => patient.ping());
+    const epoch = await create(patient, name, content(1, 'one'));
+    await create(patient, taken, content(1, 'one'));
+    const buried = { epoch: await create(patient, gone, content(1, 'one')), uid: ownerP.uid };
     replica.freeze();
     const term = { epoch, uid: ownerP.uid };
     const calls = [

@@ -66,7 +66,7 @@ describe('a line to Redis that goes wrong', { concurrency: true }, () => {
     const server = await serve(t);
     const line = await FaultProxy.listen({ target: { host: '127.0.0.1', port: server.port } });
     t.after(() => line.close());
-    const timeouts = { storeMs: 500, connectMs: 1000 };
+    const timeouts = { storeMs: 1000, connectMs: 1000 };
     const { store, health } = openedStore(`redis://127.0.0.1:${line.port}`, { timeouts });
     t.after(() => store.close());
     await until('the store is up', () => health.state === 'up');
@@ -75,7 +75,7 @@ describe('a line to Redis that goes wrong', { concurrency: true }, () => {
     const confirm = () => store.confirm(name, { epoch, uid: ownerP.uid }, undefined);
     await line.set({ kind: 'latency', ms: 50 });
     for (const { kind } of await Promise.all([confirm(), confirm(), confirm()])) assert.equal(kind, 'stored');
-    await line.set({ kind: 'latency', ms: 300 });
+    await line.set({ kind: 'latency', ms: 600 });
     for (let call = 0; call < 3; call++) await assert.rejects(confirm(), unavailable);
     assert.equal(health.state, 'down');
     await line.set({ kind: 'pass' });
@@ -118,12 +118,13 @@ describe('a Redis with something else to do', { concurrency: true }, () => {
     await until('the store is up again', () => health.state === 'up');
 
     const lasting = await serve(t, { appendOnly: true, args: ['--key-load-delay', '200'] });
-    await lasting.execute('EVAL', "for i = 1, 5000 do redis.call('SET', 'x' .. i, 'x') end", 0);
+    await lasting.execute('EVAL', "for i = 1, 40000 do redis.call('SET', 'x' .. i, 'x') end", 0);
     await lasting.kill();
     const loading = openedStore(lasting.url);
     t.after(() => loading.store.close());
     const running = lasting.run();
     await until('it loads', () => /LOADING/.test(loading.health.why?.message ?? ''));
+    await lasting.command('CONFIG SET key-load-delay 0');
     await running;
     await until('it has loaded', () => loading.health.state === 'up');
   });

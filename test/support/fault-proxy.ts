@@ -12,6 +12,7 @@
 import { createServer, connect } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { resetSocket } from '../../src/base/reset-socket.ts';
+import { freePort } from './free-port.ts';
 import { SilentListener } from './silent-listener.ts';
 
 /** `requests` flow from the one who connected to the target, `answers` back. */
@@ -40,7 +41,7 @@ export type Fault =
 
 export interface FaultProxyOptions {
   readonly target: { readonly host: string; readonly port: number };
-  /** 127.0.0.1 and a free port by default. */
+  /** 127.0.0.1 and a free port by default: one that no outgoing connection takes while nobody listens there. */
   readonly listen?: { readonly host?: string; readonly port?: number };
 }
 
@@ -60,14 +61,14 @@ export class FaultProxy {
   /** Changes of the listener, one after another. */
   #turn: Promise<void> = Promise.resolve();
 
-  private constructor(options: FaultProxyOptions) {
+  private constructor(options: FaultProxyOptions, port: number) {
     this.#options = options;
-    this.#port = options.listen?.port ?? 0;
+    this.#port = port;
   }
 
   /** @throws Error of listen() where the address is taken. */
   static async listen(options: FaultProxyOptions): Promise<FaultProxy> {
-    const proxy = new FaultProxy(options);
+    const proxy = new FaultProxy(options, options.listen?.port ?? (await freePort()));
     await proxy.#open();
     return proxy;
   }

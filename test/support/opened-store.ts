@@ -11,10 +11,10 @@ import { openStore } from '../../src/store/open-store.ts';
 import type { OpenedStore, OpenStoreOptions } from '../../src/store/open-store.ts';
 import { content, freshName, ownerP, ttlMs } from './store-subjects.ts';
 
-/** With bounds that make an outage short; `options` may loosen them. */
+/** With bounds that make an outage short, and that a loaded machine keeps; `options` may change them. */
 export function openedStore(url: string, options: Partial<OpenStoreOptions> = {}): OpenedStore {
   const secret = Buffer.alloc(32, 1);
-  const timeouts = { storeMs: 300, connectMs: 500 };
+  const timeouts = { storeMs: 1000, connectMs: 1000 };
   return openStore({
     url,
     secrets: [secret],

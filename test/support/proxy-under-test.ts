@@ -18,7 +18,8 @@ import { until } from './until.ts';
 
 export const usualTimeouts: Timeouts = {
   headMs: 10_000,
-  connectMs: 1000,
+  // Longer than any machine sleeps: a connection on loopback is taken at once or refused.
+  connectMs: 20_000,
   responseMs: 60_000,
   bodyIdleMs: 60_000,
   keepAliveMs: 75_000,

@@ -9,6 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { freePort } from './free-port.ts';
 
 export interface GivenEndpoint {
   readonly name?: string;
@@ -86,7 +87,9 @@ export class ScriptedApiServer {
 
   static async start(t: TestContext): Promise<ScriptedApiServer> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    // One that no outgoing connection takes while it is stopped.
+    const port = await freePort();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-api-'));
     const api = new ScriptedApiServer(server, join(folder, 'kubeconfig'));
     const config = {

@@ -90,7 +90,7 @@ export class ScriptedRole implements Role {
   }
 
   candidate(address: Address, pod: string): Candidate {
-    const { connectTimeoutMs = 1000, responseTimeoutMs = 60_000 } = this.#options;
+    const { connectTimeoutMs = 20_000, responseTimeoutMs = 60_000 } = this.#options;
     return { address, pod, fields: [], connectTimeoutMs, responseTimeoutMs };
   }
 }

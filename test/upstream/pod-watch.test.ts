@@ -291,7 +291,7 @@ test('a sidecar that says no word is told of as silent, again after each questio
   const sidecar = await ScriptedSidecar.start(t, 'pod-a');
   const told: (readonly [string, number])[] = [];
   const { clock, watch, sees } = watched(t, [sidecar.listed], {
-    timeoutMs: 50,
+    timeoutMs: 250,
     rules: { fails: 3, passes: 1 },
     silent: ({ name, state }, beforeMs) => void told.push([`${name} is ${state}`, clock.monotonicMs() - beforeMs]),
   });
@@ -313,7 +313,7 @@ test('a pod that refuses, a sidecar without its application, and a bare applicat
   const nobody = { name: 'pod-b', address: { host: '127.0.0.1', port: await freePort() } };
   const mute = await ScriptedSidecar.start(t, 'pod-c');
   mute.answer = () => ({ after: new Promise(() => undefined) });
-  const over = { timeoutMs: 50, silent: ({ name }: Pod) => assert.fail(name) };
+  const over = { timeoutMs: 250, silent: ({ name }: Pod) => assert.fail(name) };
   const sidecars = watched(t, [down.listed, nobody], over);
   const bare = watched(t, [mute.listed], { ...over, hello: undefined, path: '/up' });
   await Promise.all([sidecars.watch.start(), bare.watch.start()]);
