@@ -213,7 +213,7 @@ export class ChaosRound {
   async #usersGoOn(): Promise<void> {
     const { answers } = this.#checker;
     await until('users are answered after the fault', () => this.#checker.answers > answers + 2 * this.#parts.users, {
-      deadlineMs: 30_000,
+      deadlineMs: 60_000,
     });
   }
 

@@ -291,7 +291,7 @@ export async function settled(deployment: Deployment): Promise<void> {
       );
       throw new Error(deployment.pods.map(({ name }, index) => `${name}: ${told[index]!}`).join('; '));
     },
-    { deadlineMs: 30_000 },
+    { deadlineMs: 60_000 },
   );
 }
 

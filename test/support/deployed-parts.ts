@@ -27,7 +27,7 @@ export const deployedSecrets = {
 };
 
 /** Many start at once, on a machine that may be busy. */
-const startMs = 40_000;
+const startMs = 90_000;
 /**
  * Where a test waits for one: shorter than an operator's. Where a busy machine could meet one for no other reason than
  * that it is busy, so that a store that answers late counts as one that is down: longer.
@@ -131,7 +131,8 @@ export class HoldfastProcess {
 
   /** `/startz`, `/readyz`, `/livez` or `/metrics` of the probes' listener. */
   async probe(path: string): Promise<{ readonly status: number; readonly text: string }> {
-    const answer = await request(`http://127.0.0.1:${this.#probesPort}${path}`);
+    // On a connection of its own: one that was kept could be closing, or belong to the process of before.
+    const answer = await request(`http://127.0.0.1:${this.#probesPort}${path}`, { reset: true });
     return { status: answer.statusCode, text: await answer.body.text() };
   }
 

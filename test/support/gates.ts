@@ -1,6 +1,7 @@
 /** A deployed application whose requests stop where a test wants them to (gated-application.ts), and its gates. */
 
 import { join } from 'node:path';
+import { request } from 'undici';
 import type { Application } from './applications.ts';
 import type { DeployedPod } from './deployment.ts';
 import { nodeProgram, repositoryRoot } from './processes.ts';
@@ -41,5 +42,6 @@ async function isWaiting(pod: DeployedPod, gate: string): Promise<boolean> {
 }
 
 async function ask(pod: DeployedPod, path: string): Promise<string> {
-  return (await fetch(`http://127.0.0.1:${pod.applicationPort}${path}`)).text();
+  const answer = await request(`http://127.0.0.1:${pod.applicationPort}${path}`, { reset: true });
+  return answer.body.text();
 }

@@ -9,14 +9,14 @@ type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>;
 /**
  * Polls `check` until it returns something truthy and returns that; a throw counts as "not yet".
  * @param what names the condition in the error.
- * @throws Error naming `what` and the last error or value once `deadlineMs` (30 s by default: machines are busy) has passed.
+ * @throws Error naming `what` and the last error or value once `deadlineMs` (60 s by default: machines are busy) has passed.
  */
 export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
   options: { readonly deadlineMs?: number; readonly pollMs?: number } = {},
 ): Promise<Truthy<T>> {
-  const deadlineMs = options.deadlineMs ?? 30_000;
+  const deadlineMs = options.deadlineMs ?? 60_000;
   const end = performance.now() + deadlineMs;
   let last: unknown;
   for (;;) {
