@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
 import { ImportProgress } from '../../src/commands/import-progress.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
 import { Processes, nodeProgram, repositoryRoot } from '../support/processes.ts';
 import type { RunningProcess } from '../support/processes.ts';
 import { RedisServer } from '../support/redis-server.ts';
@@ -75,11 +76,13 @@ test('a stopped import says how to go on, and the next run does', async (t) => {
   const it = new Case(t);
   it.fill();
   const server = await redis(t);
-  const running = it.start(server.url);
+  // So far away that all would take ten seconds, whatever machine this is.
+  const line = await FaultProxy.listen({ target: { host: '127.0.0.1', port: server.port } });
+  t.after(() => line.close());
+  await line.set({ kind: 'latency', ms: 100 });
+  const running = it.start(`redis://127.0.0.1:${line.port}`, ['--set', 'timeouts.store=10s']);
   await until('some are stored', async () => Number((await server.command('DBSIZE')).slice(1)) > 100);
-  server.freeze();
   running.signal('SIGINT');
-  server.thaw();
   const { code } = await running.ended;
   assert.equal(code, 2, running.output);
   assert.match(running.output, /stopped\. Run the same command again to go on/);

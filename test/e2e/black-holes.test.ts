@@ -24,7 +24,8 @@ interface Users {
 }
 
 async function users(t: TestContext, over: { readonly faultProxies?: boolean } = {}): Promise<Users> {
-  const gateway = { health: { interval: '200ms' }, timeouts: { upstreamIdle: '30s' } };
+  // Four questions take as long as any silence has to last: a pod that is only slow, here, is not found dead before.
+  const gateway = { health: { interval: '200ms', fails: 4 }, timeouts: { upstreamIdle: '30s' } };
   const deployment = await deploy(t, { application: 'plain-php', pods: 2, gateway, ...over });
   await deployment.gatewaysKnowPods();
   const pod = deployment.pods[0]!;
