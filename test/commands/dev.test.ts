@@ -256,7 +256,7 @@ test('a dev that is killed leaves no replica, no worker of one and no folder beh
   pids.push(...[...dev.output.matchAll(/worker (\d+)$/gm)].map(([, pid]) => Number(pid)));
   assert.deepEqual([pids.length, pids.every(isRunning)], [4, true]);
   dev.process.signal('SIGKILL');
-  await until('nothing is left', () => !pids.some(isRunning) && dev.leftFolders.length === 0, { deadlineMs: 30_000 });
+  await until('nothing is left', () => !pids.some(isRunning) && dev.leftFolders.length === 0);
 });
 
 test('workers that a replica forks die with it', async (t) => {

@@ -94,5 +94,5 @@ export function complete(text: string | number): Ending {
 
 /** Every sidecar says that the store answers it. */
 export async function storeIsUp({ deployment }: GatedPods): Promise<void> {
-  await until('every pod has stored everything', () => deployment.isStored(), { deadlineMs: 30_000 });
+  await until('every pod has stored everything', () => deployment.isStored());
 }

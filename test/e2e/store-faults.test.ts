@@ -50,8 +50,8 @@ test('a primary dies, its sentinels promote a replica: users go on, and survive 
   const old = await sentinels.primary();
   await old.kill();
   await more(60);
-  await until('there is a new primary', async () => (await sentinels.primary()) !== old, { deadlineMs: 30_000 });
-  await until('every pod has stored everything', () => deployment.isStored(), { deadlineMs: 30_000 });
+  await until('there is a new primary', async () => (await sentinels.primary()) !== old);
+  await until('every pod has stored everything', () => deployment.isStored());
   await more(30);
   await deployment.pods[0]!.kill();
   await more(60);

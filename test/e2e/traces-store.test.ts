@@ -42,7 +42,7 @@ test('the traces, with a store that fails', async (t) => {
     await p.killSidecar();
     await p.sidecar.launch();
     await redis.start();
-    await until('the sidecar is ready', () => p.sidecar.isReady(), { deadlineMs: 30_000 });
+    await until('the sidecar is ready', () => p.sidecar.isReady());
     await p.network!.listens(true);
     assert.deepEqual(await visitor.at(p, '/get'), complete(2));
     assert.deepEqual(await visitor.at(q, '/inc'), complete(3));

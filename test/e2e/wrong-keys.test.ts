@@ -20,7 +20,7 @@ test('a gateway with a wrong store.key names it: in its log, at /pods and at /re
   // The variable of the deployment wins over the file, unless the file refers to it.
   gateway.configure({ store: { key: wrongKey, nameKey: 'env:HOLDFAST_STORE_KEY' } });
   await gateway.launch();
-  await until('it has ended', () => !gateway.process.running, { deadlineMs: 40_000 });
+  await until('it has ended', () => !gateway.process.running);
   assert.equal((await gateway.process.ended).code, 1);
   const mark =
     /These are not the keys of the sessions under store\.prefix .*store\.key has the fingerprint [0-9a-f]{8}/;
@@ -31,12 +31,8 @@ test('a gateway with a wrong store.key names it: in its log, at /pods and at /re
   gateway.configure({ store: { url: 'memory:' }, pods: { sidecars: true } });
   await gateway.launch();
   const told = /pod-a.*another store\.key than ours \(ours has the fingerprint [0-9a-f]{8}\)/;
-  await gateway.process.ready(
-    'tells of the key at /readyz',
-    async () => told.test((await gateway.probe('/readyz')).text),
-    {
-      deadlineMs: 40_000,
-    },
+  await gateway.process.ready('tells of the key at /readyz', async () =>
+    told.test((await gateway.probe('/readyz')).text),
   );
   const pods = await (await request(`http://${String(gateway.admin)}/pods`)).body.text();
   assert.match(pods, /another store\.key than ours/);
