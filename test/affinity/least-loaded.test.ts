@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { leastLoaded } from '../../src/affinity/least-loaded.ts';
 import type { Pod } from '../../src/pods/pod.ts';
 import { seeded } from '../support/seeded.ts';

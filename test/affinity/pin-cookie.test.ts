@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { PinCookies, type PinAsk, type PinCookiesOptions } from '../../src/affinity/pin-cookie.ts';
 import { PinSigner } from '../../src/affinity/pin-token.ts';
 import type { CookieChange, SessionId } from '../../src/affinity/session-codec.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { RecentTexts } from '../../src/affinity/recent-texts.ts';
 
 test('a text means what was last said of it, or is forgotten; never what another text means', () => {

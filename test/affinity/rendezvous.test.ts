@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { createRing, heaviest, rendezvousOrder } from '../../src/affinity/rendezvous.ts';
 
 interface Vectors {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import test from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { HmacSha256 } from '../../src/base/hmac-sha256.ts';
 import { deriveKey, Signer } from '../../src/base/keyring.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { RecentMap } from '../../src/base/recent-map.ts';
 
 test('a full map forgets what was unused for longest', () => {

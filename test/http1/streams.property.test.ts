@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { chunkEnd, chunkHead, lastChunk } from '../../src/http1/chunk-writer.ts';
 import { forwardRequestHead } from '../../src/http1/forward-head.ts';
 import { forwardResponseHead } from '../../src/http1/forward-response-head.ts';

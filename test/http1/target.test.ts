@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { isIPv6 } from 'node:net';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { isAuthority } from '../../src/http1/target.ts';
 
 test('an address in brackets is legal exactly where it is an IPv6 address', () => {

@@ -1,6 +1,6 @@
 /** Pods by chance, for properties: everything that the injector looks at, in combinations that nobody would write. */
 
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import type { Pod } from '../../src/injector/pod.ts';
 
 const port = fc.constantFrom(80, 8080, 9000, 9001);

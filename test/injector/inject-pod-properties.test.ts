@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { injectPod } from '../../src/injector/inject-pod.ts';
 import { allContainers, type Container, type Pod, readPod } from '../../src/injector/pod.ts';
 import { generatedPods } from './generated-pods.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { jsonPatch, type PatchOperation, pointerSteps } from '../../src/injector/json-patch.ts';
 
 test('a patch turns the one value into the other', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { afterEvent, isSilent, newHealth, verdictOf, type HealthEvent, type PodHealth } from '../../src/pods/health.ts';
 
 const rules = { fails: 2, passes: 2 };

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import { crc32c } from '../../src/proxy/crc32c.ts';
 import { proxyHeaderBytesMax, type ProxyHeaderStep, readProxyHeader } from '../../src/proxy/proxy-header.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 
 import type { SessionId } from '../../src/affinity/session-codec.ts';
 import { SessionCounts } from '../../src/sessions/session-counts.ts';

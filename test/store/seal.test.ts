@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.ts';
 import type { StoreName } from '../../src/store/contract.ts';
 import { Sealer } from '../../src/store/seal.ts';
 

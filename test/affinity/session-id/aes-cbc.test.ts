@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import test from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/properties.ts';
 import { AesCbc } from '../../../src/affinity/session-id/aes-cbc.ts';
 
 const exactly = (length: number) =>
