@@ -6,27 +6,22 @@
  * Must not know what a line says.
  */
 
-import { pino } from 'pino';
+import { PieceOutput, type PieceWriter } from './piece-output.ts';
 
 export interface LogDestination {
   /** A complete line with its line feed. */
   write(line: string): void;
+  /** Begins to write what waits now. */
+  flush?(): void;
+  /** Writes what waits, for an exit. */
   flushSync?(): void;
 }
 
 const pieceCharacters = 8 * 1024;
-const waitingBytesMax = 4 * 1024 * 1024;
+const waitingCharactersMax = 4 * 1024 * 1024;
 const waitMs = 100;
 /** PIPE_BUF of Linux. */
 const pipeBufBytes = 4096;
-
-/** The part of a stream that is used here; tests give one of their own. */
-export interface PieceWriter {
-  write(piece: string): unknown;
-  flush(): void;
-  flushSync(): void;
-  on(event: 'drop' | 'error', listener: () => void): unknown;
-}
 
 /**
  * Collects lines for a writer that may refuse some by a 'drop'. What waits is written at the process's exit.
@@ -84,6 +79,7 @@ export function collectLines(output: PieceWriter, pieceMax = pieceCharacters): R
       }
       if (piece.length >= pieceMax) passInTime();
     },
+    flush: passInTime,
     flushSync,
   };
 }
@@ -94,16 +90,12 @@ export function collectLines(output: PieceWriter, pieceMax = pieceCharacters): R
  */
 export function standardOutput({ shared }: { readonly shared: boolean } = { shared: false }): Required<LogDestination> {
   const piece = shared ? pipeBufBytes : pieceCharacters;
-  return collectLines(
-    pino.destination({
-      dest: 1,
-      sync: false,
-      minLength: piece - 1,
-      maxLength: waitingBytesMax,
-      ...(shared ? { maxWrite: pipeBufBytes } : {}),
-    }),
-    piece,
-  );
+  const writer = new PieceOutput({
+    descriptor: 1,
+    waitingMax: waitingCharactersMax,
+    ...(shared ? { writeMax: pipeBufBytes } : {}),
+  });
+  return collectLines(writer, piece);
 }
 
 function lostNotice(lines: number): string {

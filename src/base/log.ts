@@ -46,7 +46,7 @@ export interface Log {
   debug(fields: LogFields, words: string): void;
   info(fields: LogFields, words: string): void;
   warn(fields: LogFields, words: string): void;
-  /** Written at once, not in the background. */
+  /** On its way at once, and not with later lines. Nobody waits for it: a reader that has stopped must stop nobody else. */
   error(fields: LogFields, words: string): void;
   /** The same log with fields that every line bears. Level and destination are shared. */
   child(fields: LogFields): Log;
@@ -149,7 +149,7 @@ class JsonLog implements Log {
   error(fields: LogFields, words: string): void {
     if (this.#shared.rank > 3) return;
     this.#writer.error(loggable(fields), words);
-    this.flush();
+    this.#destination.flush?.();
   }
 
   child(fields: LogFields): Log {

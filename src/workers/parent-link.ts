@@ -42,10 +42,13 @@ export class ParentLink {
         if (told.manner === 'now') hurried.resolve(undefined);
       }
     });
-    process.once('disconnect', () => {
+    const lost = (): void => {
       start.resolve(undefined);
       stopped.resolve('replaced');
-    });
+    };
+    // It may have died while this program was still being loaded: nobody is told of that any more.
+    if (this.isLost) lost();
+    else process.once('disconnect', lost);
   }
 
   get isLost(): boolean {

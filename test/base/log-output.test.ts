@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { test } from 'node:test';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { PieceWriter } from '../../src/base/log-output.ts';
 import { collectLines } from '../../src/base/log-output.ts';
+import type { PieceWriter } from '../../src/base/piece-output.ts';
 import { until } from '../support/until.ts';
 
 class ScriptedWriter implements PieceWriter {
@@ -77,3 +79,41 @@ test('what waits is written when the process exits', () => {
   assert.equal(ended.status, 3);
   assert.match(ended.stdout, /"msg":"first"\}\n\{.*"msg":"access".*\}\n$/);
 });
+
+/** A program that logs errors once its standard output is `broken`, and says so on its error output. */
+async function logsOn(
+  t: TestContext,
+  broken: 'closed' | 'stuck' | 'full',
+): Promise<{ code: number | null; said: string }> {
+  const log = fileURLToPath(new URL('../../src/base/log.ts', import.meta.url));
+  const script = `import { createLog } from '${log}';
+    const log = createLog({ level: 'info' });
+    process.stdin.once('data', async () => {
+      for (let turn = 0; turn < 5; turn++) {
+        log.error({ text: 'x'.repeat(2000) }, 'an error');
+        for (let line = 0; line < 40; line++) log.info({ text: 'x'.repeat(2000) }, 'a line');
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      process.stderr.write('it goes on');
+      process.stdin.destroy();
+    });`;
+  const stdout = broken === 'full' ? openSync('/dev/full', 'w') : 'pipe';
+  const program = [process.execPath, '--input-type=module', '-e', script] as const;
+  const child = spawn(program[0], program.slice(1), { stdio: ['pipe', stdout, 'pipe'] });
+  t.after(() => child.kill('SIGKILL'));
+  if (typeof stdout === 'number') closeSync(stdout);
+  let said = '';
+  child.stderr!.on('data', (text: Buffer) => (said += text.toString()));
+  if (broken === 'closed') child.stdout!.destroy();
+  child.stdin!.write('go');
+  await until('it has logged', () => said.includes('it goes on'));
+  if (broken === 'stuck') child.stdout!.resume();
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return { code, said };
+}
+
+for (const broken of ['closed', 'stuck', 'full'] as const) {
+  test(`a standard output that is ${broken} costs lines, and holds up neither the process nor its end`, async (t) => {
+    assert.deepEqual(await logsOn(t, broken), { code: 0, said: 'it goes on' });
+  });
+}
