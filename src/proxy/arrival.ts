@@ -50,7 +50,7 @@ export class Arrival {
     // One deadline for both: who sends a header slowly has less time for the handshake.
     this.#deadline.set(options.context.timeouts.headMs);
     if (options.place.proxyProtocol !== true) {
-      this.#known({ address, secure: false, trusted, verifiedToken: undefined });
+      this.#known({ address, secure: false, trusted, verified: undefined });
     } else if (!trusted) this.#refuse('untrusted-proxy-header', 'its sender is not in trustedProxies');
     else socket.on('end', this.#over).on('data', this.#read);
   }
@@ -106,9 +106,9 @@ export class Arrival {
   #peer({ kind, address, secure }: ProxySaid): ClientPeer {
     const { trusted } = this.#options;
     // Who a load balancer passes on may say what it likes: its own word is what the balancer does not know.
-    if (kind === 'unknown') return { address: this.#address, secure, trusted: false, verifiedToken: undefined };
+    if (kind === 'unknown') return { address: this.#address, secure, trusted: false, verified: undefined };
     const client = kind === 'local' ? this.#address : address;
-    return { address: client, secure, trusted: isTrusted(trusted, client), verifiedToken: undefined };
+    return { address: client, secure, trusted: isTrusted(trusted, client), verified: undefined };
   }
 
   #tookTooLong(): void {

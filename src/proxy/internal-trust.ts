@@ -34,7 +34,7 @@ export interface TrustOptions {
   readonly nameOf: (session: SessionId) => string;
 }
 
-/** Reads them; a token that holds is remembered with its connection. */
+/** Reads them; a token that holds is remembered with its connection, for as long as the keys stay the same. */
 export function readTrusted(
   { head, client }: ExchangeRequest,
   session: SessionId | undefined,
@@ -47,9 +47,10 @@ export function readTrusted(
   const hop = hopText === undefined ? undefined : signer.verifyHop(hopText, named);
   // Whoever it was meant for: its address may be ours by now.
   if (hop?.from === own.uid) return looping;
-  if (client.verifiedToken !== token) {
+  const { verified } = client;
+  if (verified?.token !== token || verified.keys !== signer.keys) {
     if (!signer.verifyToken(own.uid, token)) return stranger;
-    client.verifiedToken = token;
+    client.verified = { token, keys: signer.keys };
   }
   const move = session === undefined ? undefined : internalField(head.fields, moveField);
   if (move === undefined && hop === undefined) return ownCaller;

@@ -105,7 +105,7 @@ export class Listener {
       return;
     }
     const trusted = isTrusted(this.#options.trusted, address);
-    this.#take(socket, { address, secure: false, trusted, verifiedToken: undefined });
+    this.#take(socket, { address, secure: false, trusted, verified: undefined });
   }
 
   #arrived(socket: Socket, peer: ClientPeer): void {

@@ -12,6 +12,12 @@ import type { RequestHead } from '../http1/request-head.ts';
 import type { ResponseHead } from '../http1/response-head.ts';
 import type { Verdict } from '../sessions/stay.ts';
 
+/** A token, and the keys of that moment: with others it has to be verified again. @see InternalSigner.keys */
+export interface VerifiedToken {
+  readonly token: string;
+  readonly keys: number;
+}
+
 /** One client connection as roles see it. */
 export interface ClientPeer {
   readonly address: string;
@@ -19,7 +25,7 @@ export interface ClientPeer {
   /** Its address is in `trustedProxies`: X-Forwarded-* and X-Request-ID are believed. */
   readonly trusted: boolean;
   /** Set by the sidecar role once a gateway's or sidecar's signed token was verified on this connection. */
-  verifiedToken: string | undefined;
+  verified: VerifiedToken | undefined;
 }
 
 export interface ExchangeRequest {

@@ -39,12 +39,21 @@ export class InternalSigner {
   /** One for the life of this process, so that a receiver verifies a sender's token once. */
   readonly #nonce = randomBytes(12).toString('base64url');
   readonly #tokens = new Map<string, string>();
+  #keys = 0;
 
   constructor(source: KeySource) {
     this.#from = new Signer(source, 'gateway');
     this.#move = new Signer(source, 'move');
     this.#hop = new Signer(source, 'hop');
-    followKeys(source, () => this.#tokens.clear());
+    followKeys(source, () => {
+      this.#tokens.clear();
+      this.#keys++;
+    });
+  }
+
+  /** Another number whenever the keys are replaced: what was verified before may not hold with these. */
+  get keys(): number {
+    return this.#keys;
   }
 
   /** The token that shows a sidecar that this request comes from a gateway or sidecar of its own. */

@@ -17,7 +17,7 @@ test('waiting for the last bytes of a connection whose FIN is ordered already ta
   t.after(() => client.destroy());
   const [socket] = (await once(server, 'connection')) as [Socket];
   const context = { clock: new ManualClock(), limits: { headBytes: 1000 }, timeouts: { headMs: 1000 } };
-  const peer = { address: '127.0.0.1', secure: false, trusted: false, verifiedToken: undefined };
+  const peer = { address: '127.0.0.1', secure: false, trusted: false, verified: undefined };
   const connection = new ClientConnection(socket, {
     context: context as unknown as ProxyContext,
     peer,

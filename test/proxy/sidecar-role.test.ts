@@ -142,6 +142,22 @@ test('a token is verified once a connection, and another one on it is verified a
   assert.doesNotMatch(await client.takes('from the application'), /x-holdfast-pod: /i);
 });
 
+test('a key that was dropped ends the trust of connections that are open, at their next request; one that stays does not', async (t) => {
+  const sidecar = await SidecarUnderTest.start(t);
+  const client = await sidecar.under.client();
+  const token = sidecar.signer.token('uid-a');
+  const isBelieved = async (): Promise<boolean> => {
+    client.send(`GET / HTTP/1.1\r\nHost: x\r\nX-Holdfast-From: ${token}\r\n\r\n`);
+    return /x-holdfast-pod: /i.test(await client.takes('from the application'));
+  };
+  assert.ok(await isBelieved());
+  const next = Buffer.from('the next key of these tests');
+  sidecar.ring.replace([next, ...testSecrets]);
+  assert.ok(await isBelieved());
+  sidecar.ring.replace([next]);
+  assert.equal(await isBelieved(), false);
+});
+
 // Hello.
 
 test('a signed hello is answered without the application, also while it drains and whatever else is refused', async (t) => {

@@ -10,6 +10,7 @@ import { createSessionCodec } from '../../src/affinity/preset-codec.ts';
 import type { CookieChange, SessionId } from '../../src/affinity/session-codec.ts';
 import { formatAddress } from '../../src/base/address.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { KeyRing } from '../../src/base/keyring.ts';
 import { SessionDigest } from '../../src/base/session-digest.ts';
 import { KeeperScope, type KeeperScopeOptions } from '../../src/proxy/keeper-scope.ts';
 import { PerSessionLimit } from '../../src/proxy/per-session.ts';
@@ -115,15 +116,18 @@ export class SidecarUnderTest {
   readonly application: ScriptedSidecar;
   readonly role: SidecarRole;
   readonly own: Owner;
+  /** What it believes others by. */
+  readonly ring: KeyRing;
   /** Signs as a gateway with the same key would. */
   readonly signer = new InternalSigner(testSecrets);
 
-  private constructor(parts: Pick<SidecarUnderTest, 'under' | 'gate' | 'application' | 'role' | 'own'>) {
+  private constructor(parts: Pick<SidecarUnderTest, 'under' | 'gate' | 'application' | 'role' | 'own' | 'ring'>) {
     this.under = parts.under;
     this.gate = parts.gate;
     this.application = parts.application;
     this.role = parts.role;
     this.own = parts.own;
+    this.ring = parts.ring;
   }
 
   static async start(t: TestContext, setup: SidecarSetup = {}): Promise<SidecarUnderTest> {
@@ -134,6 +138,7 @@ export class SidecarUnderTest {
     const uid = setup.uid ?? 'uid-a';
     const own: Owner = { uid, name: `pod of ${uid}`, peer: '127.0.0.1:1', data: '127.0.0.1:1' };
     const digest = new SessionDigest(testSecrets[0]);
+    const ring = new KeyRing(testSecrets);
     const say = (): Hello => ({ name: own.name, uid, application: 'up', store: 'up', draining: role.closing });
     const role: SidecarRole = new SidecarRole({
       own,
@@ -143,7 +148,7 @@ export class SidecarUnderTest {
       codec: createSessionCodec({ preset: 'plain', cookie: cookieName, keys: [] }),
       nameOf,
       digestOf: (id) => digest.of(id),
-      signer: new InternalSigner(testSecrets),
+      signer: new InternalSigner(ring),
       hello: {
         signer: new HelloSigner(testSecrets),
         say,
@@ -164,8 +169,9 @@ export class SidecarUnderTest {
       limits: usualLimits,
       clock: systemClock,
     });
-    const under = await ProxyUnderTest.start(t, { role, trustedProxies: setup.trustedProxies ?? [] });
-    return new SidecarUnderTest({ under, gate, application, role, own });
+    const { trustedProxies = [] } = setup;
+    const under = await ProxyUnderTest.start(t, { role, trustedProxies, hasOwnCallers: true });
+    return new SidecarUnderTest({ under, gate, application, role, own, ring });
   }
 
   get origin(): string {
