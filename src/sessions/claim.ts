@@ -6,13 +6,11 @@
  * confirms are refused from then on. Must not know files.
  */
 
-import { delay } from '../base/clock.ts';
 import { HoldfastError } from '../base/errors.ts';
-import { RecentMap } from '../base/recent-map.ts';
 import type { Owner, TakenRecord } from '../store/contract.ts';
 import type { AdoptEnd } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
-import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
+import type { KnownPeers } from './known-peers.ts';
 import type { SessionEntry } from './session-entry.ts';
 import type { AdmitAsk } from './stay.ts';
 
@@ -23,36 +21,15 @@ interface OwnedRecord {
   readonly owner: Owner;
 }
 
-/** What is remembered of another keeper. Monotonic times in milliseconds. */
-interface PeerMemory {
-  /** How it is reached, by the newest record of it. */
-  owner: Owner;
-  metAtMs: number;
-  silentUntilMs: number;
-  heardUntilMs: number;
-  /** Requests may be forwarded to it without another look. */
-  servesUntilMs: number;
-  looking: Promise<boolean> | undefined;
-  /** The ask that decides for the others whether it lives. */
-  asking: Promise<ReleaseAnswer | 'unreachable'> | undefined;
-}
-
-/** How long a peer's silence, or its answer, counts for its other sessions (rules 6). */
-const rememberedMs = 5000;
-/** How long it counts that an owner served: a request that is sent to a frozen one can't be taken back. */
-const servesMs = 1000;
-const peersMax = 1000;
-/** Others that are asked whether they serve before a request that can't be served here is given up. */
-const otherPodsMax = 3;
-
 const again: AdoptEnd = { kind: 'again' };
 
 export class Claim {
   readonly #context: KeeperContext;
-  readonly #peers = new RecentMap<string, PeerMemory>(peersMax);
+  readonly #peers: KnownPeers;
 
-  constructor(context: KeeperContext) {
+  constructor(context: KeeperContext, peers: KnownPeers) {
     this.#context = context;
+    this.#peers = peers;
   }
 
   /** Whether this request takes a session from a live owner rather than being forwarded to it. */
@@ -76,7 +53,7 @@ export class Claim {
     try {
       const record = await store.ownerOf(entry.name);
       if (record?.owner?.uid === me.uid || (record === undefined && note !== undefined)) return undefined;
-      if (record?.owner !== undefined) this.#peer(record.owner);
+      if (record?.owner !== undefined) this.#peers.met(record.owner);
       if (record?.owner !== undefined && !this.takesFromOthers(ask)) {
         return { kind: 'elsewhere', owner: record.owner, epoch: record.epoch };
       }
@@ -95,10 +72,10 @@ export class Claim {
     if (!this.#wants(owned, ask)) {
       if (ask.move === 'rebalance' && (await this.#isGiven(entry, owned))) return again;
       if (ask.hopped) return { kind: 'refused', reason: 'draining' };
-      if (this.#context.takesNothing || (await this.#serves(owned.owner))) return forward;
+      if (this.#context.takesNothing || (await this.#peers.serves(this.#peers.met(owned.owner)))) return forward;
     }
     const why = isMove(ask) && ask.move !== 'gone' ? 'planned' : 'now';
-    switch (await this.#ask(owned.owner, { name: entry.name, epoch: owned.epoch, why })) {
+    switch (await this.#peers.ask(this.#peers.met(owned.owner), { name: entry.name, epoch: owned.epoch, why })) {
       case 'released':
         counters.handoffsIn++;
         return again;
@@ -127,7 +104,7 @@ export class Claim {
    */
   async #isGiven(entry: SessionEntry, { owner, epoch }: OwnedRecord): Promise<boolean> {
     const { counters, options } = this.#context;
-    if (this.#context.takesNothing || this.#peer(owner).silentUntilMs > this.#context.nowMs()) return false;
+    if (this.#context.takesNothing || this.#peers.isSilent(this.#peers.met(owner))) return false;
     const answer = await options.peers.ask(owner, { name: entry.name, epoch, why: 'rebalance' });
     if (answer === 'released') counters.handoffsIn++;
     return answer === 'released';
@@ -135,15 +112,6 @@ export class Claim {
 
   #mayForward(ask: AdmitAsk): boolean {
     return !ask.hopped && ask.elsewhereFailed === undefined;
-  }
-
-  /** Another pod that serves, the one last met first: those are known whose sessions came by here. */
-  async otherPod(tried: ReadonlySet<string>): Promise<Owner | undefined> {
-    const { me } = this.#context.options;
-    const others = this.#peers.values().filter(({ owner: { uid } }) => uid !== me.uid && !tried.has(uid));
-    others.sort((one, other) => other.metAtMs - one.metAtMs);
-    for (const { owner } of others.slice(0, otherPodsMax)) if (await this.#serves(owner)) return owner;
-    return undefined;
   }
 
   /** Rule 16: names the term that was seen; if the record has changed, all starts again. */
@@ -160,51 +128,6 @@ export class Claim {
       this.#context.storeFailed('force', error);
       return again;
     }
-  }
-
-  /** Whether an owner is there to forward to: one look at a time decides for all its sessions. */
-  async #serves(owner: Owner): Promise<boolean> {
-    const peer = this.#peer(owner);
-    if (peer.servesUntilMs > this.#context.nowMs()) return true;
-    if (peer.silentUntilMs > this.#context.nowMs()) return false;
-    peer.looking ??= this.#context.options.peers.serves(owner).then((serves) => {
-      peer.looking = undefined;
-      if (serves) peer.servesUntilMs = this.#context.nowMs() + servesMs;
-      return serves;
-    });
-    return peer.looking;
-  }
-
-  /** Rules 6: where nothing is known of a peer, one ask finds out for all whether it is there. */
-  async #ask(owner: Owner, ask: ReleaseAsk): Promise<ReleaseAnswer | 'unreachable'> {
-    const { peers, clock, timeouts } = this.#context.options;
-    const peer = this.#peer(owner);
-    if (peer.silentUntilMs > this.#context.nowMs()) return 'unreachable';
-    const first = peer.heardUntilMs <= this.#context.nowMs() ? peer.asking : undefined;
-    if (first !== undefined) {
-      await Promise.race([first, delay(clock, Math.min(timeouts.connectMs, timeouts.handoffMs / 2))]);
-      if (peer.silentUntilMs > this.#context.nowMs()) return 'unreachable';
-    }
-    const asking = peers.ask(owner, ask);
-    peer.asking ??= asking;
-    // The first one's silence ends this wait too; its answer only says that the peer lives.
-    const silence = first?.then((answer) => (answer === 'unreachable' ? answer : asking)) ?? asking;
-    const answer = await Promise.race([asking, silence]);
-    if (peer.asking === asking) peer.asking = undefined;
-    if (answer === 'unreachable') peer.silentUntilMs = this.#context.nowMs() + rememberedMs;
-    else peer.heardUntilMs = this.#context.nowMs() + rememberedMs;
-    return answer;
-  }
-
-  #peer(owner: Owner): PeerMemory {
-    const metAtMs = this.#context.nowMs();
-    let peer = this.#peers.get(owner.uid);
-    if (peer === undefined) {
-      const nothing = { silentUntilMs: 0, heardUntilMs: 0, servesUntilMs: 0, asking: undefined, looking: undefined };
-      peer = { owner, metAtMs, ...nothing };
-      this.#peers.set(owner.uid, peer);
-    }
-    return Object.assign(peer, { owner, metAtMs });
   }
 }
 

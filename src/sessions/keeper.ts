@@ -20,6 +20,8 @@ import { ExchangeStay, type StayParts } from './exchange-stay.ts';
 import { HandOff } from './hand-off.ts';
 import { KeeperContext, type KeeperOptions } from './keeper-context.ts';
 import type { KeeperCounters } from './keeper-counters.ts';
+import { KnownPeers } from './known-peers.ts';
+import { OtherPod } from './other-pod.ts';
 import { epochOf } from './ownership.ts';
 import type { ReleaseAnswer, ReleaseAsk } from './peers.ts';
 import type { Owner } from '../store/contract.ts';
@@ -58,6 +60,7 @@ export class Keeper implements SessionGate {
   readonly #confirm: Confirm;
   readonly #adopt: Adopt;
   readonly #claim: Claim;
+  readonly #otherPod: OtherPod;
   readonly #handOff: HandOff;
   readonly #departure: Departure;
   readonly #unsynced: Unsynced;
@@ -70,7 +73,8 @@ export class Keeper implements SessionGate {
   constructor(options: KeeperOptions) {
     const context = new KeeperContext(options);
     const capture = new Capture(context);
-    const claim = new Claim(context);
+    const peers = new KnownPeers(options);
+    const claim = new Claim(context, peers);
     const adopt = new Adopt(context, { capture, claim });
     const confirm = new Confirm(context);
     const unsynced = new Unsynced(context, { adopt, capture });
@@ -79,6 +83,7 @@ export class Keeper implements SessionGate {
     this.#confirm = confirm;
     this.#adopt = adopt;
     this.#claim = claim;
+    this.#otherPod = new OtherPod(context, peers);
     this.#handOff = new HandOff(context, { capture, adopt });
     this.#departure = new Departure(context, { handOff: this.#handOff, unsynced });
     this.#unsynced = unsynced;
@@ -138,7 +143,7 @@ export class Keeper implements SessionGate {
   }
 
   otherPod(tried: ReadonlySet<string>): Promise<Owner | undefined> {
-    return this.#claim.otherPod(tried);
+    return this.#otherPod.find(tried);
   }
 
   /** Another keeper asks for a session (peer-server.ts). Bounded by `timeouts.handoff`; never rejects. */

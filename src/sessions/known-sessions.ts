@@ -75,6 +75,17 @@ export class KnownSessions {
     return [...this.#idle.values(), ...this.#spared.values()];
   }
 
+  /** Those that fit, at most so many; as a rule those that were used last. */
+  newest(max: number, fits: (entry: SessionEntry) => boolean): readonly SessionEntry[] {
+    const found: SessionEntry[] = [];
+    const entries = this.#idle.values();
+    for (let index = entries.length - 1; index >= 0 && found.length < max; index--) {
+      const entry = entries[index]!;
+      if (fits(entry)) found.push(entry);
+    }
+    return found;
+  }
+
   #forgotten(id: SessionId, entry: SessionEntry): void {
     if (this.#spared.size > this.#options.max) this.#sweepSpared();
     if (entry.busy) this.#spared.set(id, entry);
