@@ -60,6 +60,8 @@ export interface ReloadView {
   readonly problems: readonly string[];
   /** Keys that differ by now, and will until the process is started again. */
   readonly needRestart: readonly string[];
+  /** When it is tried again by itself, where it was refused (ISO 8601). */
+  readonly againAt: string | null;
 }
 
 export interface Window {

@@ -71,6 +71,7 @@ export async function run(options: ConfigOptions): Promise<number> {
   const parts = { log, metrics, clock: systemClock };
   const reloader = new Reloader({
     ...parts,
+    random: Math.random,
     load() {
       const next = loadConfig({ configFile: options.configFile, set: options.set, environment: options.env });
       files.saw(next.files);
@@ -89,6 +90,7 @@ export async function run(options: ConfigOptions): Promise<number> {
     // A start may wait for long, and a signal ends that too; a start that fails ends the process.
     const code = await Promise.race([running.start().then(() => stopped.promise), stopped.promise]);
     files.stop();
+    reloader.stop();
     const ended = lifecycle.stop();
     await Promise.race([ended, hurried.promise.then(() => running.hurry?.())]);
     if (running.hurry !== undefined) await ended;
@@ -102,6 +104,7 @@ export async function run(options: ConfigOptions): Promise<number> {
   } finally {
     clearInterval(alive);
     files.stop();
+    reloader.stop();
     forgetSignals();
     forgetFaults();
     log.flush();
