@@ -16,9 +16,9 @@ import { liveLimits, liveTimeouts, needsRestart } from '../config/live-keys.ts';
 import type { Keys } from '../config/schema.ts';
 import type { RunningRole } from './running-role.ts';
 
+/** What a running process is made of, as far as a reload changes it. */
 export interface Running {
   readonly config: Config;
-  readonly keysAtStart: Keys;
   readonly log: Log;
   readonly role: Pick<RunningRole, 'takeOver'>;
 }
@@ -28,21 +28,36 @@ export interface Running {
  * @returns the other keys that differ from those of the start.
  * @throws HoldfastError 'bad-configuration'; then nothing has changed.
  */
-export function applyLive(loaded: LoadedConfig, { config, keysAtStart, log, role }: Running): readonly string[] {
+export function applyLive(loaded: LoadedConfig, running: Running & { readonly keysAtStart: Keys }): readonly string[] {
+  const { config, keysAtStart } = running;
   const next = loaded.config;
   if (next.role !== config.role) throw new HoldfastError('bad-configuration', 'role: needs a restart');
   checkOverlap(config, next);
+  const left = leftKeys({ config, keys: keysAtStart }, loaded);
+  takeLive(next, running);
+  return left;
+}
+
+/** Changes what can be changed. @throws HoldfastError 'bad-configuration'; then nothing has changed. */
+export function takeLive(next: Config, { config, log, role }: Running): void {
   role.takeOver(next);
   take(config.session, next.session, ['keys']);
-  take(config.store, next.store, ['keys']);
+  // There is no ring where there was no key, and one that is there stays.
+  if (config.store.keys !== undefined && next.store.keys !== undefined) take(config.store, next.store, ['keys']);
   if (config.role === 'gateway' && next.role === 'gateway') {
-    take(config.affinity, next.affinity, ['pinKeys']);
+    if (config.affinity.pinKeys !== undefined) take(config.affinity, next.affinity, ['pinKeys']);
     if (isListed(config, next)) take(config.pods, next.pods, ['place']);
   }
   take(config.timeouts, next.timeouts, Object.keys(liveTimeouts) as (keyof Timeouts)[]);
   take(config.limits, next.limits, Object.keys(liveLimits) as (keyof Limits)[]);
   log.configure(next.log);
-  return changedKeys(keysAtStart, loaded.keys).filter((path) => isLeft(path, config, next));
+}
+
+type Settings = Pick<LoadedConfig, 'config' | 'keys'>;
+
+/** The keys that differ, and that takeLive() leaves as they are. */
+export function leftKeys(before: Settings, after: Settings): readonly string[] {
+  return changedKeys(before.keys, after.keys).filter((path) => isLeft(path, before.config, after.config));
 }
 
 /**
@@ -54,7 +69,9 @@ export function checkOverlap(config: Config, next: Config): void {
   mustOverlap('store.key', config.store.keys, next.store.keys);
   mustOverlap('session.keys', config.session.keys, next.session.keys);
   if (config.role !== 'gateway' || next.role !== 'gateway') return;
-  mustOverlap('affinity.pinKey', config.affinity.pinKeys, next.affinity.pinKeys);
+  const isDerived = config.affinity.pinKeys === config.store.keys;
+  const named = isDerived ? 'affinity.pinKey (until now store.key)' : 'affinity.pinKey';
+  mustOverlap(named, config.affinity.pinKeys, next.affinity.pinKeys);
 }
 
 type KeyList = readonly Buffer[] | undefined;
@@ -74,7 +91,6 @@ function isLeft(path: string, config: Config, next: Config): boolean {
     return !before.nameKey.equals(after.nameKey);
   }
   if (path === 'pods.static') return !isListed(config, next);
-  // There is no ring where there was no key.
   if (path === 'store.key') return before.keys === undefined || after.keys === undefined;
   return needsRestart(path);
 }

@@ -20,7 +20,7 @@ import { Crew, type CrewPlan } from '../workers/crew.ts';
 import { CrewMetrics, CrewWindow } from '../workers/crew-window.ts';
 import type { ListenPlace } from '../proxy/listen-place.ts';
 import { ListenSockets } from '../workers/listen-sockets.ts';
-import { checkOverlap } from './live-settings.ts';
+import { checkOverlap, leftKeys } from './live-settings.ts';
 import { openWindows } from './open-windows.ts';
 import { closeBoundMs, drainBoundMs } from './process-end.ts';
 import type { ProcessParts } from './process-parts.ts';
@@ -40,9 +40,18 @@ export interface WorkersParts extends ProcessParts {
 export interface RunningWorkers {
   /** Resolves when all workers serve. @throws HoldfastError 'bad-configuration', 'listen-failed', 'worker-failed'. */
   start(): Promise<void>;
-  /** Replaces the workers. @returns the keys that need a restart. @throws HoldfastError where nothing has changed. */
+  /**
+   * Has the workers take over what has changed, or replaces them where that is not all.
+   * @returns the keys that need a restart. @throws HoldfastError where nothing has changed.
+   */
   reload(loaded: LoadedConfig): Promise<readonly string[]>;
   hurry(): void;
+}
+
+/** A configuration, and its keys by their own names. */
+interface Settings {
+  readonly config: GatewayConfig;
+  readonly keys: Keys;
 }
 
 export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningWorkers {
@@ -53,7 +62,7 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
   let started = false;
   let stopping = false;
   let places = config.workers;
-  let current = config;
+  let current: Settings = { config, keys: parts.keysAtStart };
   const ends = metrics.counter({
     name: 'worker_ends_total',
     help: 'Workers that have ended: in order, or died.',
@@ -86,6 +95,24 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
     return { workers: places, config: shareOf(next, places, tickets), descriptorsOf, endBoundMs };
   }
 
+  /** @throws HoldfastError where nothing has changed. */
+  async function replace(next: Settings, why: readonly string[]): Promise<void> {
+    log.info({ paths: why }, 'the workers are replaced');
+    const before = places;
+    places = Math.max(places, next.config.workers);
+    try {
+      const result = await crew.replace(await planOf(next.config));
+      if (result.kind === 'failed') throw new HoldfastError('worker-failed', result.why);
+      current = next;
+    } catch (error) {
+      places = before;
+      throw error;
+    } finally {
+      // A socket that nobody accepts from would make its clients wait.
+      sockets.keepOnly(current.config.listen, places);
+    }
+  }
+
   return {
     async start() {
       const { admin, probes } = config;
@@ -94,7 +121,7 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
       lifecycle.add({
         name: 'workers',
         get boundMs() {
-          return drainBoundMs(current) + closeBoundMs + 2 * exitMs;
+          return drainBoundMs(current.config) + closeBoundMs + 2 * exitMs;
         },
         stop() {
           stopping = true;
@@ -115,31 +142,24 @@ export function runWorkers(config: GatewayConfig, parts: WorkersParts): RunningW
       log.info({ workers: places }, 'all workers serve');
     },
     async reload(loaded) {
-      const next = loaded.config;
-      if (next.role !== 'gateway') throw new HoldfastError('bad-configuration', 'role: needs a restart');
+      const { config: given, keys } = loaded;
+      if (given.role !== 'gateway') throw new HoldfastError('bad-configuration', 'role: needs a restart');
       await startOver.promise;
       if (stopping) throw new HoldfastError('worker-failed', 'the process is stopping');
-      checkOverlap(current, next);
+      checkOverlap(current.config, given);
+      const next = { config: given, keys };
       // Fewer would leave sockets that nobody accepts from, and what waits in them.
-      const isFewer = next.workers < places;
-      const before = places;
-      places = Math.max(places, next.workers);
-      try {
-        const result = await crew.replace(await planOf(next));
-        if (result.kind === 'failed') throw new HoldfastError('worker-failed', result.why);
-        current = next;
-      } catch (error) {
-        places = before;
-        throw error;
-      } finally {
-        // A socket that nobody accepts from would make its clients wait.
-        sockets.keepOnly(current.listen, places);
-      }
-      log.configure(next.log);
+      const isFewer = given.workers < places;
+      const isMore = given.workers > places;
+      const left = leftKeys(current, next).filter((path) => (path === 'workers' ? isMore : !needsRestartOfAll(path)));
+      // A worker that has not taken it over may have half of it.
+      if (left.length > 0 || !(await crew.take(await planOf(given)))) await replace(next, left);
+      current = next;
+      log.configure(given.log);
       // They were started at the level that was in force until now.
       crew.tellAll({ kind: 'level', level: log.level });
-      const changed = changedKeys(parts.keysAtStart, loaded.keys).filter(needsRestartOfAll);
-      return isFewer ? [...changed, 'workers'] : changed;
+      const waiting = changedKeys(parts.keysAtStart, keys).filter(needsRestartOfAll);
+      return isFewer ? [...waiting, 'workers'] : waiting;
     },
     hurry: () => crew.hurry(),
   };

@@ -15,6 +15,7 @@ import type { GatewayConfig } from '../config/config.ts';
 import type { Answer, Question, WorkerStart } from '../workers/messages.ts';
 import { openParentLink, type ParentLink, type WorkerDuties } from '../workers/parent-link.ts';
 import { openGateway } from './gateway.ts';
+import { takeLive } from './live-settings.ts';
 import { closeBoundMs, drainBoundMs, startFailed } from './process-end.ts';
 import { readVersion } from './version.ts';
 
@@ -58,10 +59,18 @@ async function serve({ link, start, config, log, metrics }: WorkerParts): Promis
   const lifecycle = new Lifecycle({ log, clock: systemClock });
   try {
     const role = await openGateway(config, { log, metrics, clock: systemClock, descriptors: start.descriptors });
-    link.duties = dutiesOf(role.window, { log, metrics });
+    const take = (next: GatewayConfig): void => takeLive(next, { config, log, role });
+    link.duties = dutiesOf(role.window, { log, metrics, take });
     let replaced = false;
     lifecycle.add({ name: 'connections', boundMs: closeBoundMs, stop: () => role.close() });
-    lifecycle.add({ name: 'drain', boundMs: drainBoundMs(config), stop: () => role.drain({ replaced }) });
+    lifecycle.add({
+      name: 'drain',
+      // Another configuration may change it.
+      get boundMs() {
+        return drainBoundMs(config);
+      },
+      stop: () => role.drain({ replaced }),
+    });
     const serving = role.start().then(() => link.tell({ kind: 'serving' }));
     const manner = await Promise.race([serving.then(() => link.stopped), link.stopped]);
     replaced = manner === 'replaced';
@@ -77,7 +86,13 @@ async function serve({ link, start, config, log, metrics }: WorkerParts): Promis
   }
 }
 
-function dutiesOf(window: Window, { log, metrics }: { readonly log: Log; readonly metrics: Metrics }): WorkerDuties {
+interface DutyParts {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly take: (next: GatewayConfig) => void;
+}
+
+function dutiesOf(window: Window, { log, metrics, take }: DutyParts): WorkerDuties {
   async function answer(question: Question): Promise<Answer> {
     switch (question.about) {
       case 'metrics':
@@ -91,6 +106,9 @@ function dutiesOf(window: Window, { log, metrics }: { readonly log: Log; readonl
           source: window.source?.(),
           figures: window.figures(),
         };
+      case 'configuration':
+        take(question.config as GatewayConfig);
+        return 'taken';
     }
   }
   return {

@@ -135,7 +135,9 @@ const gateway = {
         .describe('Whether a signed cookie or a table in memory says where a session lives.'),
       pinKey: secrets()
         .optional()
-        .describe('Signs the pin cookie; by default derived from `store.key`. The first of a list signs, all verify.'),
+        .describe(
+          'Signs the pin cookie; by default derived from `store.key`. The first of a list signs, all verify. A first one of its own is given with `store.key` behind it, until the pins of before have ended.',
+        ),
       cookie: text(cookieName, 'a cookie name')
         .optional()
         .describe("The pin cookie's name; by default `hf_` and 8 digits that differ between applications."),

@@ -120,6 +120,20 @@ export class Crew {
     return { kind: 'serving' };
   }
 
+  /**
+   * Has all that run take over what they can of a plan's configuration; who is started from now on has the whole.
+   * @returns whether all in their places have. One that does not serve yet can't say so: then all are to be replaced.
+   */
+  async take(plan: CrewPlan): Promise<boolean> {
+    const before = this.#plan;
+    this.#plan = plan;
+    const isTold = async (worker: WorkerProcess): Promise<boolean> =>
+      (await worker.take(plan.config)) || worker.hasEnded || this.#others.has(worker);
+    const isTaken = (await Promise.all(this.all.map(isTold))).every((one) => one);
+    if (!isTaken) this.#plan = before;
+    return isTaken;
+  }
+
   tellAll(message: ToWorker): void {
     for (const worker of this.all) worker.tell(message);
   }

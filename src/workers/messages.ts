@@ -29,7 +29,9 @@ export type Question =
   | { readonly about: 'state' }
   | { readonly about: 'metrics' }
   /** @see Window.session */
-  | { readonly about: 'session'; readonly given: string };
+  | { readonly about: 'session'; readonly given: string }
+  /** To take over what it can of this configuration. @see WorkerStart.config */
+  | { readonly about: 'configuration'; readonly config: unknown };
 
 export type ToWorker =
   | WorkerStart
@@ -47,7 +49,7 @@ export interface WorkerState {
   readonly figures: readonly (readonly [words: string, value: string])[];
 }
 
-export type Answer = WorkerState | MetricsReading | SessionView | undefined;
+export type Answer = WorkerState | MetricsReading | SessionView | 'taken' | undefined;
 
 export type FromWorker =
   | { readonly kind: 'serving' }

@@ -23,6 +23,8 @@ export interface WorkerOptions {
 
 /** How long a worker may take to answer what somebody waits for. */
 const answerMs = 500;
+/** How long it may take to take a configuration over; who waits longer replaces it. */
+const takeMs = 5000;
 /** Questions without an answer yet; more are not asked. */
 const questionsMax = 256;
 /** Standard input, output, error and the channel come first in a child. */
@@ -114,11 +116,16 @@ export class WorkerProcess {
     return (await this.#ask({ about: 'session', given })) as SessionView | undefined;
   }
 
-  #ask(question: Question): Promise<Answer> {
+  /** Has it take over what it can of another configuration. @returns whether it has, and said so in time. */
+  async take(config: unknown): Promise<boolean> {
+    return (await this.#ask({ about: 'configuration', config }, takeMs)) === 'taken';
+  }
+
+  #ask(question: Question, boundMs = answerMs): Promise<Answer> {
     if (this.#hasEnded || this.#questions.size >= questionsMax) return Promise.resolve(undefined);
     const id = ++this.#lastQuestion;
     return new Promise((resolve) => {
-      const timer = this.#clock.after(answerMs, () => {
+      const timer = this.#clock.after(boundMs, () => {
         this.#questions.delete(id);
         resolve(undefined);
       });

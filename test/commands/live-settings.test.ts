@@ -85,3 +85,35 @@ affinity: { pinKey: [${pin}] }
   assert.deepEqual(apply(withSecrets(`${b}, ${a}`, `${b}, ${a}`)), []);
   assert.deepEqual(apply(withSecrets(b, b)), []);
 });
+
+test('a key of the store where there was none takes effect at the next start, however often it is read until then', () => {
+  const bare = (more: string): LoadedConfig =>
+    loaded(`
+role: gateway
+listen: 127.0.0.1:8080
+session: { preset: php }
+store: { ${more} }
+pods: { static: ["pod-a=127.0.0.1:9001"], sidecars: false }
+affinity: { pinKey: "${first}" }
+`);
+  const { config, apply } = running(bare(''));
+  for (let reload = 0; reload < 2; reload++) assert.deepEqual(apply(bare(`key: "${second}"`)), ['store.key']);
+  assert.equal(config.store.keys, undefined);
+});
+
+test('affinity.pinKey for the first time: refused alone, and taken over with the key behind it that signed until now', () => {
+  const pinned = (affinity: string): LoadedConfig =>
+    loaded(`
+role: gateway
+listen: 127.0.0.1:8080
+session: { preset: php }
+store: { url: "redis://redis:6379", key: "${first}" }
+pods: { static: ["pod-a=127.0.0.1:9001"] }
+affinity: { ${affinity} }
+`);
+  const { config, apply } = running(pinned(''));
+  assert.throws(() => apply(pinned(`pinKey: "${second}"`)), /affinity\.pinKey \(until now store\.key\): has none/);
+  assert.deepEqual(apply(pinned(`pinKey: ["${second}", "${first}"]`)), []);
+  assert.deepEqual(apply(pinned(`pinKey: "${second}"`)), []);
+  assert.equal(config.role === 'gateway' && config.affinity.pinKeys?.[0].toString(), second);
+});

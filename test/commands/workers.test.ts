@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import { request } from 'undici';
@@ -65,6 +65,14 @@ async function alone(origin: string, path: string): Promise<number> {
   const { statusCode, body } = await request(`${origin}${path}`, { headers: { connection: 'close' }, reset: true });
   await body.dump();
   return statusCode;
+}
+
+/** A connection that has had an answer, and waits. */
+async function openIdle(gateway: DeployedGateway): Promise<Socket> {
+  const socket = createConnection({ host: '127.0.0.1', port: Number(new URL(gateway.origin).port) });
+  socket.write('GET /get HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'data');
+  return socket;
 }
 
 /** A TLS handshake on a connection of its own. @returns the session to resume, and whether one was. */
@@ -180,6 +188,53 @@ test('a reload replaces the workers and fails no request; a bad file changes not
     ({ level, time }) => level === 'info' && Date.parse(String(time)) > replacedMs,
   );
   assert.deepEqual(told, [], "the new workers have the new log's level");
+});
+
+test('what a process alone takes over its workers take over as they run; a leap of keys is refused before anybody is replaced', async (t) => {
+  const deployment = await twoWorkers(t);
+  await deployment.gatewaysKnowPods();
+  const [gateway] = deployment.gateways as [DeployedGateway];
+  const workers = runningWorkers(gateway.process);
+  interface Reload {
+    readonly result: string;
+    readonly problems: string[];
+    readonly needRestart: string[];
+  }
+  const reloads = async (settings: Parameters<DeployedGateway['write']>[0]): Promise<Reload> => {
+    await gateway.write(settings);
+    return (await asked(gateway, '/reload', 'POST')) as Reload;
+  };
+  const post = async (): Promise<number> => {
+    const options = { method: 'POST', body: 'more than five', headers: { connection: 'close' }, reset: true } as const;
+    const { statusCode, body } = await request(`${gateway.origin}/get`, options);
+    await body.dump();
+    return statusCode;
+  };
+
+  const idle = await openIdle(gateway);
+  t.after(() => idle.destroy());
+  assert.equal((await reloads({ limits: { bodyBytes: 5 }, timeouts: { head: '9s' } })).result, 'applied');
+  for (let count = 0; count < 12; count++) assert.equal(await post(), 413, 'whichever worker gets it');
+  // The same values in other words, and what only the parent has.
+  assert.equal((await reloads({ log: { query: false } })).result, 'applied');
+  assert.deepEqual((await reloads({ adminToken: 'a-token-that-is-new-and-long' })).needRestart, ['adminToken']);
+
+  const { problems } = await reloads({ affinity: { pinKey: 'a pin key that nobody knows' } });
+  assert.match(problems.join(), /affinity\.pinKey: has none of the keys in use/);
+  assert.deepEqual(runningWorkers(gateway.process), workers, 'nobody was replaced');
+  assert.deepEqual(startedWorkers(gateway.process), workers, 'nor started in vain');
+  idle.write('GET /get HTTP/1.1\r\nHost: a\r\n\r\n');
+  const [answer] = (await once(idle, 'data')) as [Buffer];
+  assert.match(answer.toString('latin1'), /^HTTP\/1\.1 200 /, 'a connection from before the changes');
+
+  process.kill(workers[0]!, 'SIGKILL');
+  await until('two serve again', async () => {
+    const now = runningWorkers(gateway.process);
+    return (
+      now.length === 2 && !now.includes(workers[0]!) && (await number(gateway, /^holdfast_workers (\d+)$/gm)) === 2
+    );
+  });
+  for (let count = 0; count < 12; count++) assert.equal(await post(), 413, 'a successor has what was taken over');
 });
 
 test('SIGTERM drains all workers while the window says so; workers whose parent was killed end as gracefully', async (t) => {

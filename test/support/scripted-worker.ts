@@ -4,7 +4,7 @@
  */
 
 import type { MetricsReading } from '../../src/base/metrics.ts';
-import type { FromWorker, Question, ToWorker, WorkerState } from '../../src/workers/messages.ts';
+import type { Answer, FromWorker, Question, ToWorker, WorkerState } from '../../src/workers/messages.ts';
 
 export interface WorkerScript {
   /**
@@ -39,6 +39,18 @@ function state(): WorkerState {
   return { ready: { ok: true, reason: 'ready' }, pods: [pod], figures: [] };
 }
 
+function answerTo({ about }: Question): Answer {
+  switch (about) {
+    case 'state':
+      return state();
+    case 'configuration':
+      return 'taken';
+    case 'metrics':
+    case 'session':
+      return reading(1);
+  }
+}
+
 process.on('message', (message) => {
   const told = message as ToWorker;
   switch (told.kind) {
@@ -52,7 +64,8 @@ process.on('message', (message) => {
       waiting.push(told);
       const next = script.does === 'late' && waiting.length === 1 ? undefined : waiting.shift();
       if (next === undefined) break;
-      const answer = next.question.about === 'state' ? state() : reading(1);
+      if (next.question.about === 'configuration') script = next.question.config as WorkerScript;
+      const answer = answerTo(next.question);
       tell({ kind: 'answer', id: next.id, answer });
       break;
     }

@@ -89,3 +89,29 @@ test('a worker that is killed while it ends has died; a reload after the end beg
   const result = await crew.replace(plan({ does: 'serve' }));
   assert.deepEqual([result.kind, crew.all.length], ['failed', 0]);
 });
+
+test('a configuration is taken over by all that run and by those that come later; one that answers nothing has it not', async (t) => {
+  const { crew, plan, clock } = crewUnderTest(t);
+  await crew.start(plan({ does: 'serve' }));
+  const [first] = crew.all as [WorkerProcess];
+  assert.ok(await crew.take(plan({ does: 'serve', podState: 'draining' })));
+  await first.askState();
+  assert.equal(first.state?.pods[0]?.state, 'draining');
+  first.kill();
+  await first.ended;
+  const [second] = (await until('another is started', () => {
+    clock.advance(100);
+    return crew.serving.length === 1 && crew.all;
+  })) as unknown as [WorkerProcess];
+  assert.notEqual(second.pid, first.pid);
+  await second.askState();
+  assert.equal(second.state?.pods[0]?.state, 'draining');
+  await crew.stop();
+
+  const silent = crewUnderTest(t);
+  await silent.crew.start(silent.plan({ does: 'silent' }));
+  const taken = silent.crew.take(silent.plan({ does: 'serve' }));
+  silent.clock.advance(5000);
+  assert.equal(await taken, false);
+  silent.crew.all.forEach((worker) => worker.kill());
+});
