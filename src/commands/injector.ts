@@ -12,6 +12,7 @@ import { Lifecycle, onSignals, surviveFaults } from '../base/lifecycle.ts';
 import { createLog, type Log, type LogLevel, logLevels } from '../base/log.ts';
 import { countProcess, Metrics } from '../base/metrics.ts';
 import type { Settings } from '../injector/annotations.ts';
+import { lifetimeMinMs } from '../injector/certificate-rotation.ts';
 import { FileCertificate } from '../injector/file-certificate.ts';
 import { OwnCertificate } from '../injector/own-certificate.ts';
 import { ReviewServer } from '../injector/review-server.ts';
@@ -175,7 +176,10 @@ function readFlags(flags: InjectorFlags): InjectorSettings | undefined {
   const defaults = readDefaults(flags.default ?? [], flags.image);
   if (defaults.kind === 'problems') problems.push(...defaults.problems);
   if (flags.image === undefined) problems.push('--image is needed: that of the sidecars');
-  const { certificate, key } = flags;
+  const { certificate, key, certificateDays } = flags;
+  if (certificateDays * dayMs < lifetimeMinMs) {
+    problems.push(`--certificate-days: ${certificateDays} is too short: a certificate needs a minute to be exchanged`);
+  }
   if ((certificate === undefined) !== (key === undefined)) problems.push('--certificate and --key belong together');
   const logLevel = logLevels.find((level) => level === flags.logLevel);
   if (logLevel === undefined) problems.push(`--log-level: "${flags.logLevel}" is not one of ${logLevels.join(', ')}`);

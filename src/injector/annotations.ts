@@ -171,7 +171,12 @@ const rows = {
   },
   cpu: { ...quantity, standard: '50m', words: "The sidecar's request." },
   memory: { ...quantity, standard: '128Mi', words: "The sidecar's request." },
-  'cpu-limit': { ...quantity, words: "The sidecar's limit; none by default. Raised to the request where it is less." },
+  'cpu-limit': {
+    kind: 'quantity, none',
+    pattern: /^(?:none|\d+(?:\.\d+)?(?:m|k|M|G|T|Ki|Mi|Gi|Ti)?)$/,
+    words:
+      "The sidecar's limit. By default `500m` where all containers of the pod have one by themselves, as a ResourceQuota on `limits.cpu` asks for, else none. Raised to the request where it is less.",
+  },
   'memory-limit': {
     ...quantity,
     standard: '384Mi',

@@ -29,6 +29,9 @@ export interface RotationRules {
 /** Until every API server has heard of an authority: its watch is seconds behind at most, a restart a minute. */
 const settledMs = 10 * 60_000;
 
+/** Of a shorter life a twelfth is no time in which an API server is sure to hear of an authority. */
+export const lifetimeMinMs = 60_000;
+
 /** How long an authority has to be known before it is used. Short lives are for tests. */
 export function settleMs(lifetimeMs: number): number {
   return Math.min(settledMs, lifetimeMs / 12);

@@ -25,6 +25,7 @@ import {
   type SidecarParts,
   sidecarVolumes,
 } from './sidecar-container.ts';
+import { withCpuLimit } from './sidecar-limits.ts';
 import { Skip, type SkipReason } from './skip-reasons.ts';
 import { drainSecondsOf, graceSeconds, withSleep } from './termination.ts';
 
@@ -68,7 +69,7 @@ export function injectPod(given: unknown, options: InjectOptions): Injection {
     const pod = readable(given);
     if (labels[sidecarLabel] === injectedValue && hasSidecar(pod.spec)) return { kind: 'unchanged' };
     refuseUnfit(pod);
-    const settings = readSettings(annotations, options.defaults);
+    const settings = withCpuLimit(readSettings(annotations, options.defaults), pod);
     return { kind: 'injected', ...withSidecar(pod, { ...options, settings }) };
   } catch (error) {
     if (!(error instanceof Skip)) throw error;

@@ -30,6 +30,7 @@ export interface OwnCertificateOptions {
   readonly service: string;
   /** The MutatingWebhookConfiguration. */
   readonly webhook: string;
+  /** At least lifetimeMinMs (certificate-rotation.ts). */
   readonly lifetimeMs: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -42,6 +43,8 @@ const roundMs = 15_000;
 const soonMs = 1_000;
 /** Replicas that all begin at once; each loses to each other at most once. */
 const conflictsMax = 8;
+/** Of one round: a rotation has three, and what comes before its turn is one more. */
+const changesMax = 8;
 const registrations = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
 
 export class OwnCertificate {
@@ -86,8 +89,8 @@ export class OwnCertificate {
       this.#toldProblem = this.#problem;
     }
     if (this.#stopped) return;
-    const everyMs = Math.min(roundMs, settleMs(this.#options.lifetimeMs) / 2);
-    this.#timer = this.#options.clock.after(failed ? Math.min(soonMs, everyMs) : everyMs, () => void this.#round());
+    const everyMs = Math.max(soonMs, Math.min(roundMs, settleMs(this.#options.lifetimeMs) / 2));
+    this.#timer = this.#options.clock.after(failed ? soonMs : everyMs, () => void this.#round());
   }
 
   /** The state that the Secret has once nothing is to be done to it. */
@@ -95,14 +98,16 @@ export class OwnCertificate {
     const { namespace, secret, service, lifetimeMs, clock, log } = this.#options;
     const names = [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`];
     const make = (): Promise<CertificateMaterial> => makeCertificate({ names, nowMs: clock.nowMs(), lifetimeMs });
-    for (let conflicts = 0; conflicts < conflictsMax;) {
+    for (let conflicts = 0, changes = 0; conflicts < conflictsMax;) {
+      if (changes === changesMax) throw unusable(`it is not good after ${changes} changes: do the clocks agree?`);
       const { object, data } = await this.#readSecret();
       const state = readSecretData(data);
       const wanted = await rotate(state, clock.nowMs(), { names, lifetimeMs, make });
       if (wanted === state) return state;
-      if (await this.#writeSecret(object, secretData(wanted)))
+      if (await this.#writeSecret(object, secretData(wanted))) {
+        changes++;
         log.info({ object: `${namespace}/${secret}` }, 'the certificate was rotated');
-      else conflicts++;
+      } else conflicts++;
     }
     throw unusable('other replicas write the Secret all the time');
   }

@@ -77,7 +77,10 @@ const webhook = `## The webhook
   (\`NoSidecar\`) at the ReplicaSet, StatefulSet or DaemonSet whose pod it is; lines in its log; and
   \`holdfast_injector_skips_total{reason}\`.
 - **Quotas and a LimitRange** count the sidecar as they do every container, and may refuse the pod for it: \`cpu\`,
-  \`memory\`, \`cpu-limit\` and \`memory-limit\` fit it in.
+  \`memory\`, \`cpu-limit\` and \`memory-limit\` fit it in. It always has requests and a limit of memory. A limit of processor
+  time it gets where all containers of the pod bring one, which a quota on \`limits.cpu\` makes them do; \`none\` leaves it out.
+  Where a LimitRange gives them theirs it gives the sidecar's too, which may be too little for it: \`cpu-limit\` says better.
+  For the QoS class Guaranteed say the same for \`cpu\` and \`cpu-limit\`, and for \`memory\` and \`memory-limit\`.
 - **Its certificate** it makes itself, for 90 days (\`--certificate-days\`), in the Secret \`holdfast-injector-certificate\`
   that its replicas share; it writes the authority into the webhook configuration. After two thirds of that time a new
   authority is added there, is used ten minutes later, and the old one goes after that. The authority's key is kept nowhere.

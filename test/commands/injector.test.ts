@@ -12,11 +12,29 @@ function injector(...args: readonly string[]): { status: number | null; stdout: 
 }
 
 test('everything that is wrong with its flags is said at once, and ends the injector with 1', () => {
-  const { status, stderr } = injector('--listen', '8443', '--key', '/k', '--default', 'uid=www', '--log-level', 'loud');
+  const { status, stderr } = injector(
+    '--listen',
+    '8443',
+    '--key',
+    '/k',
+    '--default',
+    'uid=www',
+    '--log-level',
+    'loud',
+    '--certificate-days',
+    '0.0006',
+  );
   assert.equal(status, 1);
   const said = stderr.trim().split('\n');
-  assert.equal(said.length, 5, stderr);
-  for (const words of ['--listen:', '--default: uid', '--image is needed', '--key belong', '--log-level:']) {
+  assert.equal(said.length, 6, stderr);
+  for (const words of [
+    '--listen:',
+    '--default: uid',
+    '--image is needed',
+    '--key belong',
+    '--log-level:',
+    '--certificate-days: 0.0006',
+  ]) {
     assert.ok(stderr.includes(words), words);
   }
 });

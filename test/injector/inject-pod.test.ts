@@ -256,3 +256,27 @@ test('no limit is below its request: it is raised to it, by amount and not by sp
     limits: { cpu: '1.5', memory: '1Gi' },
   });
 });
+
+test('a sidecar has a limit of processor time where all containers of its pod bring one, unless a LimitRange gives it or somebody says none', () => {
+  const limited = { resources: { limits: { cpu: 1, memory: '1Gi' } } };
+  const prepares = (resources: object): object => ({ initContainers: [{ name: 'prepare', image: 'p:1', resources }] });
+  const written = (text: string): object => ({ 'kubernetes.io/limit-ranger': `LimitRanger plugin set: ${text}` });
+  const limitOf = (changes: Parameters<typeof laravelPod>[0], more: object = {}): unknown => {
+    const given = laravelPod(changes);
+    Object.assign(given.metadata?.annotations ?? {}, more);
+    const { limits } = sidecarOf(injected(given).pod)['resources'] as { limits: { cpu?: string } };
+    return limits.cpu;
+  };
+  assert.equal(limitOf({ container: limited }), '500m');
+  assert.equal(limitOf({}), undefined);
+  assert.equal(limitOf({ container: { resources: { limits: { memory: '1Gi' } } } }), undefined);
+  assert.equal(limitOf({ container: limited, spec: prepares({}) }), undefined);
+  assert.equal(limitOf({ container: limited, spec: prepares(limited.resources) }), '500m');
+  assert.equal(limitOf({ container: limited, annotations: { 'cpu-limit': 'none' } }), undefined);
+  assert.equal(limitOf({ container: limited, annotations: { 'cpu-limit': '2' } }), '2');
+  assert.equal(limitOf({ container: limited, annotations: { cpu: '900m' } }), '900m');
+  const both = 'cpu, memory request for container php; cpu, memory limit for container php';
+  assert.equal(limitOf({ container: limited }, written(both)), undefined);
+  assert.equal(limitOf({ container: limited }, written('cpu request for container php')), '500m');
+  assert.equal(limitOf({ container: limited }, written('memory limit for init container cpu')), '500m');
+});

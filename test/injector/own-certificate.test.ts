@@ -68,7 +68,7 @@ interface Replica {
   readonly served: string[];
 }
 
-function replica(api: Objects, clock = new ManualClock()): Replica {
+function replica(api: Objects, clock = new ManualClock(), lifetimeMs = 90 * 86_400_000): Replica {
   const served: string[] = [];
   const own = new OwnCertificate({
     api,
@@ -76,7 +76,7 @@ function replica(api: Objects, clock = new ManualClock()): Replica {
     secret: 'certificate',
     service: 'injector',
     webhook: 'injector',
-    lifetimeMs: 90 * 86_400_000,
+    lifetimeMs,
     clock,
     log: createLog({ level: 'silent' }),
     serve: ({ authority, certificate }) => {
@@ -142,4 +142,18 @@ test('without the right to write it is not ready and says why, and is as soon as
   assert.equal(own.missing, undefined);
   assert.equal(served.length, 1);
   own.stop();
+});
+
+test('a certificate that is never good costs no more than a few writes a second, and is said to be none', async () => {
+  const api = objects();
+  // Over as soon as it is made.
+  const one = replica(api, new ManualClock(), 1);
+  one.own.start();
+  await rounds(one);
+  assert.ok(api.writes <= 8, `${api.writes} writes`);
+  assert.match(one.own.missing ?? '', /not good after 8 changes/);
+  const { writes } = api;
+  one.clock.advance(999);
+  assert.equal(api.writes, writes);
+  one.own.stop();
 });
