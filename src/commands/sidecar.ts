@@ -11,7 +11,6 @@ import { type Address, formatAddress } from '../base/address.ts';
 import { KeyRing } from '../base/keyring.ts';
 import type { Config, SidecarConfig } from '../config/config.ts';
 import { KeeperScope } from '../proxy/keeper-scope.ts';
-import { withHeadRoom } from '../proxy/head-room.ts';
 import { PerSessionLimit } from '../proxy/per-session.ts';
 import { createProxy, type Proxy } from '../proxy/proxy.ts';
 import { SidecarRole } from '../proxy/sidecar-role.ts';
@@ -271,7 +270,8 @@ class Sidecar implements RunningRole {
       role,
       listen,
       timeouts,
-      limits: withHeadRoom(limits),
+      limits,
+      hasOwnCallers: true,
       trustedProxies,
       clock,
       observer: observeExchanges(log, metrics),

@@ -78,7 +78,8 @@ export class Attempt implements UpstreamUser {
   /** Gets a connection; nothing is sent and the listener is not called before begin(). */
   constructor(options: AttemptOptions) {
     const { candidate, head, context, connection } = options;
-    const { pool, answerLimits, timeouts } = context;
+    const { pool, timeouts } = context;
+    const answerLimits = candidate.isSidecar ? context.sidecarAnswerLimits : context.answerLimits;
     this.candidate = candidate;
     this.#options = options;
     this.#reader = new ResponseReader(answerLimits, { method: head.method, upgrade: head.upgrade });

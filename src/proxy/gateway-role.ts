@@ -258,6 +258,7 @@ class GatewayPlan implements Plan {
         fields: signer === undefined ? [] : this.#internalFields(pod, { move, signer }),
         connectTimeoutMs: timeouts.connectMs,
         responseTimeoutMs: signer === undefined ? timeouts.responseMs : sidecarResponseMs(timeouts),
+        isSidecar: signer !== undefined,
       },
     };
   }

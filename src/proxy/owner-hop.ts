@@ -44,6 +44,7 @@ export function hopTo(owner: Owner, name: string, { own, signer, timeouts }: Hop
     ],
     connectTimeoutMs: Math.min(timeouts.connectMs, timeouts.handoffMs / 2),
     responseTimeoutMs: sidecarResponseMs(timeouts),
+    isSidecar: true,
   };
 }
 

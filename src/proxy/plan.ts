@@ -52,6 +52,8 @@ export interface Candidate {
   readonly connectTimeoutMs: number;
   /** Last request byte to response head. */
   readonly responseTimeoutMs: number;
+  /** A sidecar of ours answers: what it took of its application it sends on with fields of its own (head-room.ts). */
+  readonly isSidecar: boolean;
 }
 
 /** Why an attempt brought no answer, after the exchange decided that another candidate may be asked. */

@@ -69,8 +69,9 @@ export interface ProxyContext {
   readonly clock: Clock;
   readonly timeouts: Timeouts;
   readonly limits: Limits;
-  /** For answers: a sidecar adds to those of its application. */
+  /** For answers of applications, whoever asks them; and for those of sidecars, who add to what they took. */
   readonly answerLimits: Limits;
+  readonly sidecarAnswerLimits: Limits;
   readonly observer: ExchangeObserver;
   readonly retries: RetryBudget;
   /** Exchanges between their request head and their end, tunnels included. */

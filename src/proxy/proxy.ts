@@ -29,6 +29,8 @@ export interface ProxyOptions {
   readonly descriptors?: readonly number[] | undefined;
   readonly timeouts: Timeouts;
   readonly limits: Limits;
+  /** Requests come from gateways and sidecars too: the role judges those of others (beyondLimits). */
+  readonly hasOwnCallers?: boolean;
   /** CIDRs whose X-Forwarded-* and PROXY headers are believed. */
   readonly trustedProxies: readonly string[];
   readonly clock: Clock;
@@ -68,14 +70,16 @@ const toldNobody: TlsObserver = { secured: () => undefined, served: () => undefi
 /** @throws HoldfastError 'certificate-unusable' */
 export function createProxy(options: ProxyOptions): Proxy {
   const { role, timeouts, limits, clock, observer, pool } = options;
+  const roomyLimits = withHeadRoom(limits);
   const retries = new RetryBudget();
   const context: ProxyContext = {
     role,
     pool,
     clock,
     timeouts,
-    limits,
-    answerLimits: withHeadRoom(limits),
+    limits: options.hasOwnCallers === true ? roomyLimits : limits,
+    answerLimits: roomyLimits,
+    sidecarAnswerLimits: withHeadRoom(roomyLimits),
     observer,
     retries,
     inFlight: 0,

@@ -289,6 +289,7 @@ class SidecarPlan implements Plan {
         fields: [],
         connectTimeoutMs: timeouts.connectMs,
         responseTimeoutMs: timeouts.responseMs,
+        isSidecar: false,
       },
     };
   }

@@ -110,6 +110,7 @@ test('a body that came with its head and waits for a pod is sent as it came', as
     fields: [],
     connectTimeoutMs: 20_000,
     responseTimeoutMs: 60_000,
+    isSidecar: false,
   };
   choose({ kind: 'forward', candidate });
   const { peer } = await pod.request();

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { beyondLimits, withHeadRoom } from '../../src/proxy/head-room.ts';
 import { readRequestHead, type RequestHead } from '../../src/http1/request-head.ts';
+import type { ExchangeLine } from '../../src/proxy/proxy-context.ts';
 import { usualLimits } from '../support/proxy-under-test.ts';
+import { until } from '../support/until.ts';
+import { GatewayUnderTest } from './gateway-under-test.ts';
+import { session, cookieName, SidecarUnderTest } from './sidecar-under-test.ts';
 
 function headOf(text: string, limits = withHeadRoom(usualLimits)): RequestHead {
   const step = readRequestHead(Buffer.from(text, 'latin1'), 0, limits);
@@ -36,4 +40,30 @@ test('no limit stays none, and the others go on changing with the ones that were
   assert.equal(beyondLimits(headOf(withFields(500), roomy), given), undefined);
   Object.assign(given, { bodyBytes: 17, connections: 5 });
   assert.deepEqual([roomy.bodyBytes, roomy.connections], [17, 5]);
+});
+
+test('an answer that a sidecar took of its application passes whoever is in front of it: a gateway, or a sidecar and a gateway', async (t) => {
+  const [behind, before] = [
+    await SidecarUnderTest.start(t, { uid: 'uid-b' }),
+    await SidecarUnderTest.start(t, { uid: 'uid-a' }),
+  ];
+  before.gate.admission = () => ({ kind: 'elsewhere', owner: behind.owner, epoch: 3 });
+  const served = (): readonly ExchangeLine[] => behind.under.lines.filter(({ target }) => target === '/');
+  let asked = 0;
+  const taken: number[] = [];
+  for (const first of [behind, before]) {
+    const pods = [{ name: 'pod', address: first.under.address }];
+    const gateway = await GatewayUnderTest.start(t, { pods });
+    // With what Node adds, from within the limits to beyond all room.
+    for (let count = usualLimits.fields - 10; count <= usualLimits.fields + 50; count++) {
+      const many = Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, 'y']));
+      behind.application.answer = () => ({ headers: many, body: 'whole' });
+      const { status } = await gateway.ask('/', { cookie: `${cookieName}=${session}` });
+      asked++;
+      const { reason } = await until('it is told', () => served()[asked - 1]);
+      assert.equal(status, reason === undefined ? 200 : 502, `${count} fields: ${reason ?? 'taken'}`);
+      if (reason === undefined) taken.push(count);
+    }
+  }
+  assert.ok(Math.max(...taken) > usualLimits.fields && Math.max(...taken) < usualLimits.fields + 50);
 });

@@ -16,6 +16,7 @@ const candidate = {
   fields: [],
   connectTimeoutMs: usualTimeouts.connectMs,
   responseTimeoutMs: usualTimeouts.responseMs,
+  isSidecar: false,
 };
 const plan: Plan = {
   cookie: undefined,

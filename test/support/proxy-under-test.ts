@@ -54,6 +54,7 @@ export interface UnderTestOptions {
   readonly timeouts?: Partial<Timeouts>;
   readonly limits?: Partial<Limits>;
   readonly trustedProxies?: readonly string[];
+  readonly hasOwnCallers?: boolean;
   /** What the listener asks for beside its address. */
   readonly place?: Partial<ListenPlace>;
   readonly tlsObserver?: TlsObserver;
@@ -98,6 +99,7 @@ export class ProxyUnderTest {
       timeouts,
       limits,
       trustedProxies: options.trustedProxies ?? [],
+      hasOwnCallers: options.hasOwnCallers ?? false,
       clock,
       pool,
       ...(options.tlsObserver === undefined ? {} : { tlsObserver: () => options.tlsObserver! }),

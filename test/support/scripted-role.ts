@@ -91,6 +91,6 @@ export class ScriptedRole implements Role {
 
   candidate(address: Address, pod: string): Candidate {
     const { connectTimeoutMs = 20_000, responseTimeoutMs = 60_000 } = this.#options;
-    return { address, pod, fields: [], connectTimeoutMs, responseTimeoutMs };
+    return { address, pod, fields: [], connectTimeoutMs, responseTimeoutMs, isSidecar: false };
   }
 }
