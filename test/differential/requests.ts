@@ -112,7 +112,7 @@ export async function startGateway(
 }
 
 /** The sidecar of the application, as it is deployed, with the same limits as the gateway. @returns its port */
-async function startSidecar(
+export async function startSidecar(
   processes: Processes,
   {
     applicationPort,

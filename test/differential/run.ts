@@ -1,5 +1,5 @@
 /**
- * All requests to all readers, all responses to all clients (`--reader responses`: only those), and to each as many more as chance makes: `node run.ts [--count N] [--seed N] [--reader NAME]`.
+ * All requests to all readers, all responses to all clients (`--reader responses`: only those), all upgrades (`--reader upgrades`), and to each as many more as chance makes: `node run.ts [--count N] [--seed N] [--reader NAME]`.
  * Prints what it counted; ends with 1 where anything bad has passed, or anything good was refused.
  */
 
@@ -20,6 +20,7 @@ import {
 import { readers } from './readers.ts';
 import { runRound } from './requests.ts';
 import { runResponses } from './responses.ts';
+import { runUpgrades, upgradeCases } from './upgrades.ts';
 
 const { values } = parseArgs({
   options: {
@@ -76,4 +77,14 @@ if ('responses'.includes(values.reader)) {
   const cases = inPieces([...all, ...chanceResponses(all, seed, count)], 3);
   const { badPassed, goodRefused, ...counts } = await inFolder((folder) => runResponses(cases, folder));
   tell('responses', counts, { 'bad passed': badPassed, 'good refused': goodRefused });
+}
+
+if ('upgrades'.includes(values.reader)) {
+  const { chain } = values;
+  for (const turn of [0, 1, 2]) {
+    const { badPassed, goodRefused, ...counts } = await inFolder((folder) =>
+      runUpgrades(upgradeCases(turn), { folder, chain }),
+    );
+    tell('upgrades', counts, { 'bad passed': badPassed, 'good refused': goodRefused });
+  }
 }
