@@ -28,8 +28,9 @@ interface Progress {
   readonly violations: number;
 }
 
-const stopMs = 60_000;
-const answersMs = 90_000;
+/** A user's last requests may take their timeouts. */
+const stopMs = 300_000;
+const answersMs = 300_000;
 
 export class CheckerInPod {
   readonly #process: ChildProcess;

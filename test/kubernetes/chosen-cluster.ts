@@ -15,8 +15,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const upMs = 240_000;
-const loadMs = 240_000;
+/** Its programs are unpacked at the first time, while images are built beside it. */
+const upMs = 900_000;
+const loadMs = 600_000;
 
 export interface ChosenCluster {
   /** What `kubectl` is here: a program and its first arguments. */

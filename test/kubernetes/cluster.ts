@@ -36,10 +36,10 @@ export interface Output {
 }
 
 /** kubectl and what it waits for. */
-const commandMs = 60_000;
+const commandMs = 180_000;
 const outputCharsMax = 64 * 1024 * 1024;
 /** Machines are busy, and images have to be unpacked. */
-const readyMs = 240_000;
+const readyMs = 360_000;
 /** Between two looks by kubectl, each of which costs a tenth of a second of processor time. */
 const pollMs = 500;
 const lastLines = 40;
@@ -69,8 +69,9 @@ export class Namespace {
   static async create(t: TestContext, handle: ClusterHandle): Promise<Namespace> {
     const unique = `${process.pid.toString(36)}${Date.now().toString(36).slice(-5)}`;
     const namespace = new Namespace(`${process.env['HOLDFAST_KUBE_PREFIX'] ?? 'holdfast'}-${unique}`, handle);
-    t.after(() => namespace.#delete());
+    // What is to be done after a test is done in this order: the namespace goes last.
     namespace.tellsOfFailure(t);
+    t.after(() => namespace.#delete());
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     await namespace.apply([
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace.name, namespace: '', labels } },
@@ -93,7 +94,7 @@ export class Namespace {
 
   /**
    * kubectl in this namespace; its standard output.
-   * @throws Error with what kubectl said where it failed or took longer than `timeoutMs` (a minute).
+   * @throws Error with what kubectl said where it failed or took longer than `timeoutMs` (three minutes).
    */
   async kubectl(args: readonly string[], options: CommandOptions = {}): Promise<string> {
     const { code, stdout, stderr } = await this.tryKubectl(args, options);
@@ -137,11 +138,19 @@ export class Namespace {
     return this.kubectl(['exec', '-i', await this.toolbox(), '--', ...command], options);
   }
 
-  /** The answer to a GET from inside the cluster. */
+  /**
+   * The answer to a GET from inside the cluster. A Service leads to a Ready pod, and has a name, only a moment after it could: while
+   * nobody takes the connection, it is tried again.
+   */
   async fetch(url: string, headers: Readonly<Record<string, string>> = {}): Promise<InsideAnswer> {
     const script =
       'const [url, headers] = process.argv.slice(1);' +
-      'const answer = await fetch(url, { headers: JSON.parse(headers), redirect: "manual", signal: AbortSignal.timeout(20000) });' +
+      'const signal = AbortSignal.timeout(60000);' +
+      'const ask = () => fetch(url, { headers: JSON.parse(headers), redirect: "manual", signal });' +
+      'const notYet = ["ECONNREFUSED", "EHOSTUNREACH", "ENOTFOUND", "EAI_AGAIN"];' +
+      'const again = async (error) => { if (signal.aborted || !notYet.includes(error.cause?.code)) throw error;' +
+      ' await new Promise((resolve) => setTimeout(resolve, 200)); return ask().catch(again); };' +
+      'const answer = await ask().catch(again);' +
       'console.log(JSON.stringify({ status: answer.status, headers: [...answer.headers], text: await answer.text() }))';
     const text = await this.inside(['node', '--input-type=module', '-e', script, url, JSON.stringify(headers)]);
     return JSON.parse(text) as InsideAnswer;
@@ -153,7 +162,7 @@ export class Namespace {
       await this.apply([plainPod('toolbox', { image: this.images.checker })]);
       this.#hasToolbox = true;
     }
-    await this.kubectl(['wait', '--for=condition=Ready', 'pod/toolbox', '--timeout=240s'], {
+    await this.kubectl(['wait', '--for=condition=Ready', 'pod/toolbox', `--timeout=${readyMs / 1000}s`], {
       timeoutMs: readyMs + commandMs,
     });
     return 'toolbox';

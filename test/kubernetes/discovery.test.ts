@@ -1,17 +1,16 @@
 /** How a gateway learns its pods from a real API server and a real CoreDNS. */
 
-import assert from 'node:assert/strict';
 import { clusterTest, type KubernetesObject, type Namespace, plainPodSpec } from './cluster.ts';
 
 const account = 'discovering';
 const probesPort = 9903;
 
-/** Bare applications: whoever answers says its name, and takes two seconds to end. */
+/** Bare applications: whoever answers says its name, and takes so long to end that a busy controller shows it as terminating. */
 function application(namespace: Namespace, replicas: number): readonly KubernetesObject[] {
   const labels = { app: 'shop' };
   const script =
     'require("http").createServer((request, response) => response.end(process.env.HOSTNAME)).listen(8080);' +
-    'process.on("SIGTERM", () => setTimeout(() => process.exit(0), 2000));';
+    'process.on("SIGTERM", () => setTimeout(() => process.exit(0), 6000));';
   const container = {
     image: namespace.images.checker,
     command: ['node', '-e', script],
@@ -132,15 +131,17 @@ clusterTest(
     await namespace.apply(role.map((object) => withNamespace(object, namespace.name)));
     await slices.sees({ ready: 3 });
     await name.sees({ ready: 3 });
-    assert.deepEqual((await slices.page('/readyz')).status, 200);
+    await namespace.until('it is ready', async () => (await slices.page('/readyz')).status === 200);
 
     await namespace.kubectl(['scale', 'deployment/shop', '--replicas=5']);
     await Promise.all([slices.sees({ ready: 5 }), name.sees({ ready: 5 })]);
     await namespace.kubectl(['scale', 'deployment/shop', '--replicas=2']);
     await slices.sees({ ready: 2, draining: 0 });
     await name.sees({ ready: 2 });
-    const log = await namespace.kubectl(['logs', 'by-slices']);
-    assert.equal(log.split('"state":"draining","why":"terminating"').length - 1, 3, 'each that left drained first');
+    await namespace.until('each that left has drained first', async () => {
+      const log = await namespace.kubectl(['logs', 'by-slices']);
+      return log.split('"state":"draining","why":"terminating"').length - 1 === 3;
+    });
 
     const [victim = ''] = (await namespace.kubectl(['get', 'pods', '-l', 'app=shop', '-o', 'name'])).split('\n');
     await namespace.kubectl(['delete', victim, '--force', '--grace-period=0']);
@@ -148,7 +149,9 @@ clusterTest(
       const page = await slices.page('/metrics');
       return !page.text.includes(victim.replace('pod/', '"')) && page.text.includes('holdfast_pods{state="ready"} 2\n');
     });
-    assert.match((await slices.page('/metrics')).text, /^holdfast_discovery_up 1$/m);
+    await namespace.until('its list is up', async () =>
+      /^holdfast_discovery_up 1$/m.test((await slices.page('/metrics')).text),
+    );
 
     // Beside the pods of the Service: slices that somebody else keeps.
     await namespace.apply(Array.from({ length: 10 }, (_, index) => handMade(index)));

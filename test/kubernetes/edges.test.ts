@@ -35,8 +35,8 @@ clusterTest('behind nginx, HAProxy, Envoy and Services', async (t, namespace) =>
       proxied: `gateway-proxied.${namespace.name}.svc.cluster.local:80`,
     }),
   ]);
-  await namespace.kubectl(['wait', '--for=condition=Ready', 'pod', ...edgeNames, '--timeout=240s'], {
-    timeoutMs: 300_000,
+  await namespace.kubectl(['wait', '--for=condition=Ready', 'pod', ...edgeNames, '--timeout=360s'], {
+    timeoutMs: 420_000,
   });
   const origins = ['holdfast-gateway', 'gateway-affinity', ...edgeNames].map(
     (name) => `http://${name}.${namespace.name}.svc.cluster.local`,
@@ -47,7 +47,11 @@ clusterTest('behind nginx, HAProxy, Envoy and Services', async (t, namespace) =>
     await namespace.toolbox();
     const client = await namespace.kubectl(['get', 'pod', 'toolbox', '-o', 'jsonpath={.status.podIP}']);
     for (const origin of origins) {
-      const { text } = await namespace.fetch(`${origin}/forwarded`);
+      // An edge may have asked for the gateway's name before there was one.
+      const { text } = await namespace.until(`${origin} answers`, async () => {
+        const answer = await namespace.fetch(`${origin}/forwarded`);
+        return answer.status === 200 ? answer : undefined;
+      });
       const [first] = text.split(/[, ]/);
       assert.equal(first, client, `${origin} answered ${text}`);
       assert.match(text, / http$/);

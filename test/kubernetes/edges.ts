@@ -131,7 +131,7 @@ function envoy(target: string): unknown {
   const routes = [
     {
       match: { prefix: '/' },
-      route: { cluster: 'gateway', retry_policy: { retry_on: 'reset-before-request,connect-failure' } },
+      route: { cluster: 'gateway', retry_policy: { retry_on: 'reset-before-request,connect-failure', num_retries: 3 } },
     },
   ];
   const manager = {

@@ -172,9 +172,12 @@ export function laravelObjects(
     'holdfast.dev/inject': 'true',
     'holdfast.dev/preset': 'laravel',
     'holdfast.dev/prefix': 'shop',
+    'holdfast.dev/config': 'patience',
   };
   const volumes = [...directories, { name: 'temporary' }].map(({ name }) => ({ name, emptyDir: {} }));
   const securityContext = { runAsNonRoot: true, runAsUser: 10_001, seccompProfile: { type: 'RuntimeDefault' } };
+  // Machines are busy: a store that answers late is no store that is down.
+  const data = { 'config.yaml': 'timeouts: { store: 2s, lookup: 1s }' };
   return [
     {
       apiVersion: 'apps/v1',
@@ -195,5 +198,6 @@ export function laravelObjects(
       metadata: { name: 'shop' },
       spec: { selector: labels, ports: [{ port: 80, targetPort }] },
     },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'patience' }, data },
   ];
 }

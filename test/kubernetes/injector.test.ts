@@ -61,7 +61,8 @@ clusterTest(
       ...alone,
       spec: withoutSidecar(alone.spec as Pod['spec']),
     };
-    await shop.apply([bare]);
+    // What the API server does about a webhook it learns by a watch, which may be late.
+    await shop.until('it is admitted as it is', () => shop.apply([bare]).then(() => true));
     assert.equal(sidecars(await shop.get('pod', 'alone')), 0);
   },
 );
@@ -246,6 +247,6 @@ async function acceptedOf(
   const items = objects.map((object) => ({ ...object, metadata: { ...object.metadata, namespace: namespace.name } }));
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
   const args = ['create', '--dry-run=server', '--validate=false', '-o', 'name', '-f', '-'];
-  const { stdout, stderr } = await namespace.tryKubectl(args, { input, timeoutMs: 120_000 });
+  const { stdout, stderr } = await namespace.tryKubectl(args, { input, timeoutMs: 400_000 });
   return { names: new Set(stdout.split('\n').map((line) => line.replace('pod/', ''))), stderr };
 }

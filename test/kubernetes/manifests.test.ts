@@ -10,6 +10,7 @@ import { repositoryRoot } from '../support/processes.ts';
 import { CheckerInPod, nothingFailed } from './checker-in-pod.ts';
 import { clusterTest } from './cluster.ts';
 import type { KubernetesObject, Namespace } from './cluster.ts';
+import { withPatience } from './stack.ts';
 
 const manifests = join(repositoryRoot, 'manifests');
 
@@ -53,6 +54,7 @@ clusterTest(
       application: applications.laravel.traits,
       seed: 67,
       thinkMs: 100,
+      timeoutMs: 30_000,
     });
     await checker.more(40);
     const before = await pods(namespace);
@@ -81,7 +83,7 @@ clusterTest(
         '--overwrite',
       ]);
       for (const { ip } of before) {
-        await namespace.until(`step ${step} is taken up`, async () => (await applied(namespace, ip)) > step, 120_000);
+        await namespace.until(`step ${step} is taken up`, async () => (await applied(namespace, ip)) > step);
       }
       await checker.more(40);
     }
@@ -111,10 +113,10 @@ async function run(command: string, namespace: Namespace): Promise<void> {
     const [, flag, folder] = args;
     assert.equal(flag, '-k');
     const objects = await rendered(namespace, folder!.replace(/^manifests\//, ''));
-    await namespace.kubectl(['apply', '-f', '-'], { input: JSON.stringify(list(objects)) });
+    await namespace.kubectl(['apply', '-f', '-'], { input: JSON.stringify(list(objects.map(patient))) });
     return;
   }
-  await namespace.kubectl(args, { timeoutMs: 240_000 });
+  await namespace.kubectl(args, { timeoutMs: 600_000 });
 }
 
 /** An overlay's objects, for this namespace and its images. */
@@ -130,6 +132,18 @@ async function rendered(namespace: Namespace, overlay: string): Promise<readonly
   return parseAllDocuments(placed)
     .map((document) => document.toJS() as KubernetesObject)
     .filter(({ kind }) => kind !== 'Namespace');
+}
+
+/** Machines are busy: a store that answers late is no store that is down. */
+function patient(object: KubernetesObject): KubernetesObject {
+  const given = JSON.parse(withPatience(JSON.stringify(object))) as KubernetesObject & {
+    readonly data?: Readonly<Record<string, string>>;
+  };
+  const config = given.kind === 'ConfigMap' ? given.data?.['config.yaml'] : undefined;
+  if (config === undefined) return given;
+  const settings = parse(config) as { readonly timeouts?: object };
+  const timeouts = { ...settings.timeouts, store: '2s', lookup: '1s' };
+  return { ...given, data: { ...given.data, 'config.yaml': stringify({ ...settings, timeouts }) } };
 }
 
 function list(items: readonly KubernetesObject[]): object {
