@@ -5,7 +5,7 @@
  * Must not know HTTP, what a header looks like (proxy-header.ts), nor how a handshake goes (tls-edge.ts).
  */
 
-import { isIPv6, type BlockList, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
 import type { CloseReason } from '../base/close-reasons.ts';
 import { Deadline } from '../base/deadline.ts';
@@ -14,10 +14,11 @@ import type { ClientPeer } from './plan.ts';
 import { type ProxySaid, readProxyHeader } from './proxy-header.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { TlsEdge } from './tls-edge.ts';
+import type { TrustedNetworks } from './trusted-networks.ts';
 
 export interface ArrivalOptions {
   readonly context: ProxyContext;
-  readonly trusted: BlockList;
+  readonly trusted: TrustedNetworks;
   /** All that are on their way in, whichever listener took them; each takes itself out. */
   readonly arriving: Set<Arrival>;
   readonly place: ListenPlace;
@@ -46,7 +47,7 @@ export class Arrival {
     options.arriving.add(this);
     socket.on('error', ignored);
     socket.on('close', this.#over);
-    const trusted = isTrusted(options.trusted, address);
+    const trusted = options.trusted.has(address);
     // One deadline for both: who sends a header slowly has less time for the handshake.
     this.#deadline.set(options.context.timeouts.headMs);
     if (options.place.proxyProtocol !== true) {
@@ -108,7 +109,7 @@ export class Arrival {
     // Who a load balancer passes on may say what it likes: its own word is what the balancer does not know.
     if (kind === 'unknown') return { address: this.#address, secure, trusted: false, verified: undefined };
     const client = kind === 'local' ? this.#address : address;
-    return { address: client, secure, trusted: isTrusted(trusted, client), verified: undefined };
+    return { address: client, secure, trusted: trusted.has(client), verified: undefined };
   }
 
   #tookTooLong(): void {
@@ -144,9 +145,4 @@ export class Arrival {
 /** 'close' always follows and does the work. */
 function ignored(): void {
   // Nothing more to say about it.
-}
-
-/** @param address without the mapping of IPv4 into IPv6 */
-export function isTrusted(networks: BlockList, address: string): boolean {
-  return networks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }

@@ -38,10 +38,10 @@ export class ClientSocket implements SocketReads {
   /** What is being read where it stands in memory that all connections share. */
   #lent: Buffer | undefined;
 
-  /** @param accepted nobody listens to it yet */
-  constructor(accepted: Socket, owner: ClientSocketOwner) {
+  /** @param socket nobody listens to it yet */
+  constructor(socket: Socket, owner: ClientSocketOwner) {
     this.#owner = owner;
-    const socket = readSocket(accepted, this);
+    readSocket(socket, this);
     this.#socket = socket;
     this.#writer = new SocketWriter(socket);
     // 'close' always follows an error and does the work.

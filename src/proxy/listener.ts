@@ -4,11 +4,12 @@
  * Must not know HTTP beyond the one answer to a connection too many.
  */
 
-import { BlockList, createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 import { type Address, formatAddress } from '../base/address.ts';
 import { HoldfastError } from '../base/errors.ts';
-import { Arrival, isTrusted } from './arrival.ts';
+import { acceptOwnSockets } from '../base/socket-reader.ts';
+import { Arrival } from './arrival.ts';
 import { ClientConnection } from './client-connection.ts';
 import { isPlain, type ListenPlace } from './listen-place.ts';
 import { refusal } from './own-answer.ts';
@@ -16,13 +17,14 @@ import type { ClientPeer } from './plan.ts';
 import { withoutMapping } from './proxy-header.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { TlsEdge, type TlsObserver } from './tls-edge.ts';
+import type { TrustedNetworks } from './trusted-networks.ts';
 
 export interface ListenerOptions {
   readonly address: ListenPlace;
   /** The socket is bound already, and this is its descriptor: this process is one of several workers. */
   readonly descriptor?: number | undefined;
   readonly context: ProxyContext;
-  readonly trusted: BlockList;
+  readonly trusted: TrustedNetworks;
   /** All connections of the proxy, whichever listener took them. */
   readonly connections: Set<ClientConnection>;
   /** Those that are not yet connections, likewise. */
@@ -45,10 +47,7 @@ export class Listener {
     const { tls: settings } = options.address;
     const { clock } = options.context;
     this.#tls = settings && new TlsEdge({ settings, clock, observer: options.tlsObserver(options.address) });
-    // Who begins with a request at once is first read by its client connection, which brings its own memory.
-    const pauseOnConnect = isPlain(options.address);
-    const accept = (socket: Socket): void => this.#accept(socket);
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect }, accept);
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
   }
 
   /** @returns the address taken. @throws HoldfastError 'listen-failed'. */
@@ -63,6 +62,8 @@ export class Listener {
       this.#server.listen({ ...place, backlog }, () => {
         this.#server.off('error', failed);
         this.#tls?.start();
+        // Who begins with a request at once is first read by its client connection.
+        if (isPlain(address)) acceptOwnSockets(this.#server);
         // Accepting can fail later too (no descriptors left): told, and the listener goes on.
         this.#server.on('error', (error) => context.observer.fault(error));
         resolve({ host: address.host, port: (this.#server.address() as AddressInfo).port });
@@ -104,7 +105,7 @@ export class Listener {
       });
       return;
     }
-    const trusted = isTrusted(this.#options.trusted, address);
+    const trusted = this.#options.trusted.has(address);
     this.#take(socket, { address, secure: false, trusted, verified: undefined });
   }
 
@@ -117,19 +118,4 @@ export class Listener {
     const { context, connections } = this.#options;
     connections.add(new ClientConnection(socket, { context, peer, closed: this.#closed }));
   }
-}
-
-/**
- * The networks whose word is believed.
- * @param networks CIDRs or single addresses; both were checked when the configuration was read
- */
-export function trustedNetworks(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', bits] = network.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    if (bits === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(bits), family);
-  }
-  return list;
 }

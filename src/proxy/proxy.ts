@@ -16,11 +16,12 @@ import type { ClientConnection } from './client-connection.ts';
 import { drain } from './drain.ts';
 import { withHeadRoom } from './head-room.ts';
 import type { ListenPlace } from './listen-place.ts';
-import { Listener, trustedNetworks } from './listener.ts';
+import { Listener } from './listener.ts';
 import type { Role } from './plan.ts';
 import type { ExchangeObserver, ProxyContext } from './proxy-context.ts';
 import { RetryBudget } from './retry.ts';
 import type { TlsObserver } from './tls-edge.ts';
+import { TrustedNetworks } from './trusted-networks.ts';
 
 export interface ProxyOptions {
   readonly role: Role;
@@ -87,7 +88,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   };
   const connections = new Set<ClientConnection>();
   const arriving = new Set<Arrival>();
-  const trusted = trustedNetworks(options.trustedProxies);
+  const trusted = new TrustedNetworks(options.trustedProxies);
   const { tlsObserver = () => toldNobody } = options;
   const shared = { context, trusted, connections, arriving, tlsObserver };
   const listeners = options.listen.map(
