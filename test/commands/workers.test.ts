@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createConnection, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import { request } from 'undici';
@@ -49,6 +49,7 @@ async function asked(gateway: DeployedGateway, path: string, method: 'GET' | 'PO
   const answer = await request(`http://${String(gateway.admin)}${path}`, {
     method,
     headers: { 'content-type': 'application/json' },
+    reset: true,
   });
   return answer.body.json();
 }
@@ -89,8 +90,8 @@ test('workers are one gateway: sessions stick whichever gets the request, and on
   const deployment = await twoWorkers(t);
   await deployment.gatewaysKnowPods();
   const [gateway] = deployment.gateways as [DeployedGateway];
+  await until('both are told of', () => runningWorkers(gateway.process).length === 2);
   const workers = runningWorkers(gateway.process);
-  assert.equal(workers.length, 2);
 
   const browser = deployment.browser();
   const before = await number(gateway, requests);
@@ -108,11 +109,16 @@ test('workers are one gateway: sessions stick whichever gets the request, and on
     [1, 2].every((worker) => gateway.process.logLines.some((line) => line['worker'] === worker)),
   );
 
-  const { pods } = (await asked(gateway, '/pods')) as { pods: { name: string; state: string; inFlight: number }[] };
-  assert.deepEqual(
-    pods.map(({ name, state, inFlight }) => [name, state, inFlight]),
-    deployment.pods.map(({ name }) => [name, 'ready', 0]),
-  );
+  // A worker that is late with its word is shown as it told before.
+  await until('the window shows for both', async () => {
+    const { pods } = (await asked(gateway, '/pods')) as { pods: { name: string; state: string; inFlight: number }[] };
+    const wanted = deployment.pods.map(({ name }) => [name, 'ready', 0]);
+    assert.deepEqual(
+      pods.map(({ name, state, inFlight }) => [name, state, inFlight]),
+      wanted,
+    );
+    return true;
+  });
   const id = await browser.text('/id');
   const view = (await asked(gateway, `/sessions/${id}`)) as { pod: string };
   assert.equal(view.pod, (await deployment.podOf(browser)).name);
@@ -167,9 +173,9 @@ test('a reload replaces the workers and fails no request; a bad file changes not
   const others = { workers: 3, adminToken: 'a-token-that-is-new-and-long' };
   // The changed file is enough.
   await gateway.write({ timeouts: { head: '9s' }, listen, log: { level: 'error' }, ...others });
-  await until('the old ones have ended', () => !old.some(isRunning), { deadlineMs: 30_000 });
+  await until('the old ones have ended', () => !old.some(isRunning));
   const replacedMs = Date.now();
-  assert.equal(runningWorkers(gateway.process).length, 3);
+  await until('three are told of', () => runningWorkers(gateway.process).length === 3);
   const { session } = await shake(port, authority.certificate);
   for (let count = 0; count < 12; count++) {
     assert.ok((await shake(port, authority.certificate, session)).resumed, 'whichever worker gets it');
@@ -256,6 +262,7 @@ test('SIGTERM drains all workers while the window says so; workers whose parent 
   assert.deepEqual(await gateway.process.ended, { code: 0, signal: null });
 
   await gateway.start();
+  await until('both are told of', () => runningWorkers(gateway.process).length === 2);
   const orphans = runningWorkers(gateway.process);
   const orphaned = await three('orphan');
   process.kill(gateway.process.pid, 'SIGKILL');
@@ -279,6 +286,14 @@ test('workers that die before they serve end the process with 2, and those that 
   assert.equal(third.code, 2);
   assert.match(third.output, /EADDRINUSE/);
   await gateway.process.kill('SIGTERM');
+
+  // A pod that says nothing is waited for before a worker serves: for longer than it takes to hear of the worker.
+  const mute = createServer((socket) => void socket.on('error', () => undefined).resume());
+  t.after(() => mute.close());
+  mute.listen(0, '127.0.0.1');
+  await once(mute, 'listening');
+  const silent = `pod-a=127.0.0.1:${(mute.address() as AddressInfo).port}`;
+  await gateway.write({ pods: { static: [silent] }, health: { interval: '10s' } });
 
   await gateway.launch();
   const killed = new Set<number>();

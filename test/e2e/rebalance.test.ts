@@ -32,7 +32,7 @@ test('three pods become five: their sessions even out, nothing is lost and no re
   await Promise.all([...first, ...deployment.gateways].map((part) => part.start()));
   const origins = deployment.gateways.map(({ origin }) => origin);
   const traits = deployment.application.traits;
-  const checker = new SessionChecker({ origins, users, application: traits, seed: 61 });
+  const checker = new SessionChecker({ origins, users, application: traits, seed: 61, thinkMs: 100 });
   t.after(() => checker.stop().catch(() => undefined));
   checker.start();
   const counts = (): Promise<number[]> => Promise.all(deployment.pods.map((pod) => active(pod)));
