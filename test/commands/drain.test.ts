@@ -68,7 +68,7 @@ test("a gateway's word that its pod is terminating begins the same drain, once",
 async function asked(pod: DeployedPod, terminating?: HelloTarget): Promise<Hello> {
   const signer = new HelloSigner([parseSecret(deployedSecrets.HOLDFAST_STORE_KEY)!]);
   const address = { host: '127.0.0.1', port: pod.dataPort };
-  const result = await probe(address, { timeoutMs: 5000, signer, path: undefined, terminating });
+  const result = await probe(address, { timeoutMs: 30_000, signer, path: undefined, terminating });
   assert.equal(result.kind, 'passed');
   return result.hello!;
 }
