@@ -39,9 +39,10 @@ for (const name of ['laravel', 'plain-php', 'express'] as const) {
 }
 
 async function check(name: ApplicationName, origins: readonly string[]) {
-  const checker = new SessionChecker({ origins, users: 4, application: applications[name].traits, seed: 7 });
+  const { traits } = applications[name];
+  const checker = new SessionChecker({ origins, users: 4, application: traits, seed: 7, timeoutMs: 60_000 });
   checker.start();
-  await until(`the users have ${answersMin} answers`, () => checker.answers >= answersMin, { deadlineMs: 30_000 });
+  await until(`the users have ${answersMin} answers`, () => checker.answers >= answersMin, { deadlineMs: 120_000 });
   return checker.stop();
 }
 
