@@ -80,7 +80,8 @@ export class DevReplica {
       this.#killGroup(child, 'SIGKILL');
       // Its last words come before its end, unless something that left the group keeps them open.
       child.once('close', () => resolve(how));
-      setTimeout(() => resolve(how), lastWordsMs);
+      // Behind a look at what has come: where this process itself was held up, all of it may be there.
+      setTimeout(() => setImmediate(resolve, how), lastWordsMs);
     });
     this.#ended = promise.then((how) => {
       this.#child = undefined;
