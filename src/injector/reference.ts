@@ -63,6 +63,22 @@ Not moved are other ports that lead to the application, whoever knows the pod's 
 themselves (headless Services): let a NetworkPolicy admit only the ports of the sidecar.
 `;
 
+const gateway = `## A gateway before it
+
+Clients may come to the application's own Service: a sidecar that does not have a session passes its request on. With gateways
+they come to the pod that has it: \`manifests/base/gateway\` in an overlay of yours, and in its \`config.yaml\`
+
+\`\`\`yaml
+session: { preset: laravel, keys: ['file:/etc/holdfast/app-key'] }    # as the pods have it; app-key is in the Secret application
+store: { url: file:/etc/holdfast/store-url, key: file:/etc/holdfast/store-key, prefix: shop }    # holdfast.dev/prefix
+pods:
+  kubernetes: { service: shop, port: http }     # the application's Service, and the name of its port there
+\`\`\`
+
+Its NetworkPolicy lets gateways go to pods with the label \`holdfast.dev/sidecar: injected\` at 9900; with another
+\`holdfast.dev/listen-port\` that line changes too.
+`;
+
 const webhook = `## The webhook
 
 - **Whom it is asked about**: pods with the annotation \`holdfast.dev/inject\`, in every namespace but its own and those of
@@ -101,7 +117,7 @@ const webhook = `## The webhook
 
 /** The whole page. */
 export function injectorPage(): string {
-  return [introduction, annotationTable(), changes, reasonTable(), webhook].join('\n');
+  return [introduction, annotationTable(), changes, gateway, reasonTable(), webhook].join('\n');
 }
 
 function annotationTable(): string {

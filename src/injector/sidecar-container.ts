@@ -67,9 +67,9 @@ export function sidecarContainer(parts: SidecarParts): Container {
     ],
     ports: [...parts.ports],
     // The application starts once this has passed: sessions can be restored by then.
-    startupProbe: { httpGet: probe('/startz'), periodSeconds: 1, failureThreshold: 60 },
+    startupProbe: { httpGet: probe('/startz'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 60 },
     // Speaks for the application too: not ready while it refuses connections.
-    readinessProbe: { httpGet: probe('/readyz'), periodSeconds: 1, failureThreshold: 1 },
+    readinessProbe: { httpGet: probe('/readyz'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 1 },
     livenessProbe: { httpGet: probe('/livez'), periodSeconds: 10, timeoutSeconds: 5 },
     // Runs when the pod begins to end, while the application still serves; SIGTERM comes after it.
     lifecycle: { preStop: { exec: { command: [program, 'drain', '--socket', adminSocket] } } },

@@ -10,7 +10,7 @@ import { repositoryRoot } from '../support/processes.ts';
 
 interface Resource {
   readonly kind: string;
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
   readonly [more: string]: unknown;
 }
 
@@ -62,6 +62,9 @@ test('no webhook can keep a pod from being created, and none is asked about the 
     assert.ok(matchConditions.some(({ expression }) => expression.includes("'holdfast.dev/inject' in")));
     assert.equal(clientConfig.caBundle, undefined);
   }
+  // Under another name too.
+  const { labels } = only('namespace.yaml', 'Namespace').metadata;
+  assert.equal(labels?.['holdfast.dev/inject'], 'disabled');
 });
 
 interface Rules {

@@ -76,6 +76,11 @@ export class CheckerInPod {
     return this.#progress.failed;
   }
 
+  /** Numbers so far that can't be, such as those of a session that was lost. */
+  get violations(): number {
+    return this.#progress.violations;
+  }
+
   /** Waits until the users have got this many more answers. */
   async more(answers: number): Promise<void> {
     const enough = this.answers + answers;

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { parse, parseAllDocuments, stringify } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { repositoryRoot } from '../support/processes.ts';
 import { clusterTest, endGroup } from './cluster.ts';
 import type { KubernetesObject, Namespace } from './cluster.ts';
@@ -20,31 +20,11 @@ interface Pod extends KubernetesObject {
 
 const cost = 'controller.kubernetes.io/pod-deletion-cost';
 
-/** A Deployment instead of the StatefulSet, and a gateway that lists its pods and writes their costs. */
-function costly(object: KubernetesObject): KubernetesObject {
-  if (object.kind === 'StatefulSet') {
-    const spec = Object.entries(object['spec'] as object).filter(
-      ([key]) => key !== 'serviceName' && key !== 'podManagementPolicy',
-    );
-    // Without its hook: the gateway's word has to do.
-    const text = JSON.stringify(Object.fromEntries(spec)).replace(/"lifecycle":\{"preStop":\{"exec":[^}]*\}\}\}?,/, '');
-    return { ...object, kind: 'Deployment', spec: JSON.parse(text) as object };
-  }
-  if (object.kind === 'ServiceAccount' && object.metadata.name === 'holdfast-gateway')
-    return { ...object, automountServiceAccountToken: true };
-  if (object.kind === 'Deployment' && object.metadata.name === 'holdfast-gateway') {
-    const text = JSON.stringify(object).replaceAll(
-      '"automountServiceAccountToken":false',
-      '"automountServiceAccountToken":true',
-    );
-    return JSON.parse(text) as KubernetesObject;
-  }
-  if (object.kind !== 'ConfigMap') return object;
-  const data = object['data'] as Readonly<Record<string, string>>;
-  const settings = parse(data['config.yaml']!) as Readonly<Record<string, unknown>>;
-  if (settings['role'] !== 'gateway') return object;
-  const pods = { kubernetes: { service: 'application-pods', port: 'http', deletionCost: true } };
-  return { ...object, data: { 'config.yaml': stringify({ ...settings, pods }) } };
+/** The sidecar's hook goes: the gateway's word has to do. */
+function withoutHook(object: KubernetesObject): KubernetesObject {
+  if (object.kind !== 'Deployment' || object.metadata.name !== 'application') return object;
+  const text = JSON.stringify(object).replace(/"lifecycle":\{"preStop":\{"exec":[^}]*\}\}\}?,/, '');
+  return JSON.parse(text) as KubernetesObject;
 }
 
 clusterTest('a Deployment that is scaled in loses the pods with the fewest sessions', async (t, namespace) => {
@@ -52,20 +32,9 @@ clusterTest('a Deployment that is scaled in loses the pods with the fewest sessi
   const roles = parseAllDocuments(rights.replaceAll('shop', namespace.name)).map(
     (document) => document.toJS() as KubernetesObject,
   );
-  const rules = [{ apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] }];
-  const metadata = { name: 'lists-pods' };
-  await namespace.apply([
-    ...roles,
-    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata, rules },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'RoleBinding',
-      metadata,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
-      subjects: [{ kind: 'ServiceAccount', name: 'holdfast-gateway', namespace: namespace.name }],
-    },
-  ]);
-  await Stack.deploy(namespace, { change: costly, gateways: 1, workload: 'deployment' });
+  await namespace.apply(roles);
+  const kubernetes = { service: 'application-pods', port: 'http', deletionCost: true };
+  await Stack.deploy(namespace, { change: withoutHook, gateways: 1, gateway: { pods: { kubernetes } } });
   const pods = await application(namespace);
   assert.equal(pods.length, 3);
   // By their addresses, so that each has as many as the test wants; the one in the middle has the most.

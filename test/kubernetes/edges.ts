@@ -38,7 +38,7 @@ function edgePod(
     image,
     command: edge.command,
     ports: [{ containerPort: port }],
-    readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
+    readinessProbe: { tcpSocket: { port }, periodSeconds: 1, timeoutSeconds: 5 },
     volumeMounts: [{ name: 'configuration', mountPath: '/etc/edge' }],
   });
   const spec = { ...(pod['spec'] as object), volumes: [{ name: 'configuration', configMap: { name } }] };

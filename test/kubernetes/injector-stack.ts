@@ -77,6 +77,21 @@ async function rendered(own: Namespace, certificate: CertificateChoice): Promise
     .filter(({ kind, apiVersion }) => kind !== 'Namespace' && !apiVersion.startsWith('cert-manager.io/'));
 }
 
+/** The gateway of manifests/base in front of an injected application: pods of this Service of the shop's. */
+export async function deployGateway(shop: Namespace, service: string): Promise<void> {
+  const text = await shop.kubectl(['kustomize', join(repositoryRoot, 'manifests/base/gateway')]);
+  const objects = parseAllDocuments(text).map((document) => {
+    const object = JSON.stringify(document.toJS())
+      .replaceAll('"namespace":"shop"', `"namespace":"${shop.name}"`)
+      .replace('"image":"holdfast"', `"image":"${shop.images.holdfast}"`)
+      .replace('service: application-pods', `service: ${service}`)
+      .replace('"replicas":2', '"replicas":1');
+    return JSON.parse(object) as KubernetesObject;
+  });
+  await shop.apply(objects);
+  await shop.rolledOut('deployment/holdfast-gateway');
+}
+
 /** As the manifests have it. */
 export async function ignoreFailures(own: Namespace, name: string): Promise<void> {
   const patch = [0, 1].map((index) => ({ op: 'replace', path: `/webhooks/${index}/failurePolicy`, value: 'Ignore' }));
@@ -140,64 +155,5 @@ function secrets(): readonly KubernetesObject[] {
       'store-key': 'an example store key, open to all who read',
     }),
     secret('application', { 'app-key': applicationSecrets['APP_KEY'] ?? '' }),
-  ];
-}
-
-/** A stock Laravel application with a readiness probe, and its Service. */
-export function laravelObjects(
-  image: string,
-  { replicas, targetPort }: { readonly replicas: number; readonly targetPort: string | number },
-): readonly KubernetesObject[] {
-  const labels = { app: 'shop' };
-  const directories = ['', '/framework/cache', '/framework/views'].map((path, index) => ({
-    name: `storage-${index}`,
-    mountPath: `/var/www/html/storage${path}`,
-  }));
-  const container = {
-    name: 'php',
-    image,
-    imagePullPolicy: 'IfNotPresent',
-    env: [
-      { name: 'LISTEN', value: '0.0.0.0:9000' },
-      { name: 'SESSION_DRIVER', value: 'file' },
-      { name: 'LOG_CHANNEL', value: 'stderr' },
-      { name: 'APP_KEY', valueFrom: { secretKeyRef: { name: 'application', key: 'app-key' } } },
-    ],
-    ports: [{ name: 'http', containerPort: 9000 }],
-    readinessProbe: { tcpSocket: { port: 'http' }, periodSeconds: 1 },
-    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
-    volumeMounts: [...directories, { name: 'temporary', mountPath: '/tmp' }],
-  };
-  const annotations = {
-    'holdfast.dev/inject': 'true',
-    'holdfast.dev/preset': 'laravel',
-    'holdfast.dev/prefix': 'shop',
-    'holdfast.dev/config': 'patience',
-  };
-  const volumes = [...directories, { name: 'temporary' }].map(({ name }) => ({ name, emptyDir: {} }));
-  const securityContext = { runAsNonRoot: true, runAsUser: 10_001, seccompProfile: { type: 'RuntimeDefault' } };
-  // Machines are busy: a store that answers late is no store that is down.
-  const data = { 'config.yaml': 'timeouts: { store: 2s, lookup: 1s }' };
-  return [
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: 'shop' },
-      spec: {
-        replicas,
-        selector: { matchLabels: labels },
-        template: {
-          metadata: { labels, annotations },
-          spec: { automountServiceAccountToken: false, securityContext, containers: [container], volumes },
-        },
-      },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: 'shop' },
-      spec: { selector: labels, ports: [{ port: 80, targetPort }] },
-    },
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'patience' }, data },
   ];
 }

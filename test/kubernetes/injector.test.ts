@@ -8,13 +8,14 @@ import { type Container, type Pod, readPod } from '../../src/injector/pod.ts';
 import { generatedPods } from '../injector/generated-pods.ts';
 import { options } from '../injector/pods.ts';
 import { clusterTest, type KubernetesObject, type Namespace } from './cluster.ts';
-import { deployInjector, ignoreFailures, laravelObjects } from './injector-stack.ts';
+import { deployGateway, deployInjector, ignoreFailures } from './injector-stack.ts';
+import { laravelObjects } from './stock-laravel.ts';
 
 /** Its certificate is exchanged after two thirds of that: about a minute. */
 const shortLifeDays = 0.001;
 
 clusterTest(
-  'a Deployment gets its sidecars from the webhook, serves, and keeps its sessions when a pod is deleted',
+  'a Deployment gets its sidecars from the webhook, and keeps its sessions when a pod is deleted, by its Service and by a gateway',
   async (t, namespace) => {
     const { shop, name } = await deployInjector(t, namespace, { days: shortLifeDays });
     const first = await shownCertificate(namespace);
@@ -23,7 +24,9 @@ clusterTest(
     const before = await pods(shop);
     assert.deepEqual(before.map(sidecars), [1, 1]);
 
-    const visitor = await visit(shop);
+    // Each visit by the other way.
+    await deployGateway(shop, 'shop');
+    const visitor = await visit(shop, ['http://shop/inc', 'http://holdfast-gateway/inc']);
     assert.deepEqual([await visitor(), await visitor(), await visitor()], [1, 2, 3]);
     for (const { metadata } of before) {
       await shop.kubectl(['delete', 'pod', metadata.name, '--wait=false']);
@@ -149,9 +152,9 @@ interface RunningPod extends KubernetesObject {
   };
 }
 
-/** Of the application, or of the injector: those that are not being deleted. */
+/** Of the application: those that are not being deleted. */
 async function pods(namespace: Namespace): Promise<readonly RunningPod[]> {
-  const { items } = await namespace.get<{ items: readonly RunningPod[] }>('pods', '-l', 'app notin (redis,toolbox)');
+  const { items } = await namespace.get<{ items: readonly RunningPod[] }>('pods', '-l', 'app=shop');
   return items.filter(({ metadata }) => metadata['deletionTimestamp'] === undefined);
 }
 
@@ -165,13 +168,15 @@ function isReady({ status }: RunningPod): boolean {
   return status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
 }
 
-/** One browser: what it is counted at its next visit. */
-async function visit(namespace: Namespace): Promise<() => Promise<number>> {
+/** One browser: what it is counted at its next visit, each time at the next address. */
+async function visit(namespace: Namespace, urls: readonly string[]): Promise<() => Promise<number>> {
   const cookies = new Map<string, string>();
+  let visits = 0;
   await namespace.toolbox();
   return async () => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const { status, headers, text } = await namespace.fetch('http://shop/inc', cookie === '' ? {} : { cookie });
+    const url = urls[visits++ % urls.length]!;
+    const { status, headers, text } = await namespace.fetch(url, cookie === '' ? {} : { cookie });
     assert.equal(status, 200, text.slice(0, 500));
     for (const [name, value] of headers) {
       const [, key, content] = /^([^=]+)=([^;]*)/.exec(value) ?? [];

@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, realpathSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { applications } from '../support/applications.ts';
 import { repositoryRoot } from '../support/processes.ts';
@@ -28,15 +30,40 @@ clusterTest(
       const { code, stderr } = await namespace.tryKubectl(['apply', '--dry-run=server', '-f', '-'], { input });
       assert.deepEqual([code, stderr], [0, ''], overlay);
     }
-    const autoscaler = parse(
-      readFileSync(join(manifests, 'components/autoscaling/gateway.yaml'), 'utf8'),
-    ) as KubernetesObject;
     const monitoring = await rendered(namespace, 'overlays/monitoring');
     // Their kinds are the Prometheus operator's, which is not here; a Prometheus has judged them in test/manifests.
     const known = monitoring.filter(({ apiVersion }) => !apiVersion.startsWith('monitoring.coreos.com/'));
     assert.equal(known.length, monitoring.length - 2);
-    const input = JSON.stringify(list([...known, autoscaler]));
+    const input = JSON.stringify(list(known));
     await namespace.kubectl(['apply', '--dry-run=server', '-f', '-'], { input });
+  },
+);
+
+clusterTest(
+  "an overlay of one's own moves the gateway to another namespace with all that it may do, and takes every component",
+  async (t, namespace) => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-overlay-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const ours = (path: string): string => relative(realpathSync(folder), join(manifests, path));
+    const kustomization = {
+      apiVersion: 'kustomize.config.k8s.io/v1beta1',
+      kind: 'Kustomization',
+      namespace: namespace.name,
+      resources: [ours('overlays/gateway')],
+      components: ['autoscaling', 'deletion-cost', 'stateful-set'].map((name) => ours(`components/${name}`)),
+    };
+    await writeFile(join(folder, 'kustomization.yaml'), stringify(kustomization));
+    const text = await namespace.kubectl(['kustomize', folder]);
+    const objects = parseAllDocuments(text)
+      .map((document) => document.toJS() as KubernetesObject & { readonly subjects?: readonly object[] })
+      .filter(({ kind }) => kind !== 'Namespace');
+    const subjects = objects.flatMap((object) => object.subjects ?? []);
+    const gateway = { kind: 'ServiceAccount', name: 'holdfast-gateway', namespace: namespace.name };
+    assert.deepEqual(subjects, [gateway, gateway]);
+    assert.ok(objects.some(({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === 'application'));
+    const input = JSON.stringify(list(objects));
+    const { code, stderr } = await namespace.tryKubectl(['apply', '--dry-run=server', '-f', '-'], { input });
+    assert.deepEqual([code, stderr], [0, '']);
   },
 );
 
@@ -46,7 +73,7 @@ clusterTest(
     const commands = installCommands();
     assert.equal(commands.length, 5);
     for (const command of commands) await run(command, namespace);
-    await namespace.rolledOut('statefulset/application');
+    await namespace.rolledOut('deployment/application');
     const origin = `http://holdfast-gateway.${namespace.name}.svc.cluster.local`;
     const checker = await CheckerInPod.start(t, namespace, {
       origins: [origin],
@@ -124,7 +151,6 @@ async function rendered(namespace: Namespace, overlay: string): Promise<readonly
   const text = await namespace.kubectl(['kustomize', join(manifests, overlay)]);
   const { holdfast, laravel, neighbours } = namespace.images;
   const placed = text
-    .replaceAll('.shop.svc', `.${namespace.name}.svc`)
     .replaceAll('namespace: shop', `namespace: ${namespace.name}`)
     .replaceAll('docker.io/local/holdfast:1', holdfast)
     .replaceAll('docker.io/local/laravel:1', laravel)

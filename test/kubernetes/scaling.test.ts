@@ -4,7 +4,6 @@
  */
 
 import type { TestContext } from 'node:test';
-import { asDeployment } from './as-deployment.ts';
 import { CheckerInPod, nothingFailed, nothingLost } from './checker-in-pod.ts';
 import type { Judgement } from './checker-in-pod.ts';
 import { clusterTest } from './cluster.ts';
@@ -74,7 +73,6 @@ clusterTest('behind a gateway', async (t, namespace) => {
   await t.test(
     'a drained node, pod after pod evicted within a disruption budget, fails no request and loses nothing',
     async (t) => {
-      await limitDisruption(namespace);
       const judgement = await underLoad(t, { ...given, seed: 3 }, async () => {
         for (const name of await podNames(namespace, 'application')) await evict(namespace, name);
         await stack.settled();
@@ -124,46 +122,6 @@ clusterTest('behind a gateway', async (t, namespace) => {
       nothingFailed(judgement);
     },
   );
-});
-
-clusterTest('a Deployment, found by its EndpointSlices', async (t, namespace) => {
-  const { pods: found, ...options } = asDeployment;
-  const stack = await Stack.deploy(namespace, {
-    ...options,
-    gateway: { timeouts, pods: found },
-    sidecar: { timeouts },
-  });
-  const given = { namespace, stack };
-
-  await t.test('rolling it fails no request and loses nothing', async (t) => {
-    const judgement = await underLoad(t, { ...given, seed: 31 }, async () => {
-      await namespace.kubectl(['rollout', 'restart', stack.application]);
-      await stack.settled();
-    });
-    nothingFailed(judgement);
-  });
-
-  // Not that no request fails: of two on a machine with twenty times more to do than it can, one outlasted the five seconds that
-  // a pod waits before its application ends, and was cut.
-  await t.test('scaling it from 3 to 5 and down to 2 loses nothing', async (t) => {
-    const judgement = await underLoad(t, { ...given, seed: 32 }, async (checker) => {
-      await stack.scaleTo(5);
-      await checker.more(answersBetween);
-      await stack.scaleTo(2);
-    });
-    nothingLost(judgement);
-  });
-
-  await t.test('a rollout to an application that crashes in a loop, taken back, is noticed by nobody', async (t) => {
-    const judgement = await underLoad(t, { ...given, seed: 33 }, async () => {
-      await stack.changeCommand(['/bin/false']);
-      await namespace.until('a pod crashes in a loop', async () =>
-        (await pods(namespace)).some((pod) => (application(pod)?.restartCount ?? 0) >= 2),
-      );
-      await stack.undo();
-    });
-    nothingFailed(judgement);
-  });
 });
 
 clusterTest('sidecars alone, behind a Service', async (t, namespace) => {
@@ -217,16 +175,6 @@ async function podNames(namespace: Namespace, app: string): Promise<readonly str
 
 function application(pod: Pod) {
   return pod.status.containerStatuses?.find(({ name }) => name === 'application');
-}
-
-/** At most one pod of the application may be missing, unless the manifests say so already. */
-async function limitDisruption(namespace: Namespace): Promise<void> {
-  const { items } = await namespace.get<{ readonly items: readonly unknown[] }>('poddisruptionbudgets');
-  if (items.length > 0) return;
-  const spec = { maxUnavailable: 1, selector: { matchLabels: { 'app.kubernetes.io/name': 'application' } } };
-  await namespace.apply([
-    { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'application' }, spec },
-  ]);
 }
 
 /** As kubectl drain does it: asks again for as long as the budget refuses. */

@@ -22,8 +22,6 @@ export interface StackOptions {
   readonly gateways?: number;
   readonly gateway?: Settings;
   readonly sidecar?: Settings;
-  /** What `change` makes of the application; a statefulset by default. */
-  readonly workload?: 'statefulset' | 'deployment';
   /** The last word on each object before it is applied. */
   readonly change?: (object: KubernetesObject) => KubernetesObject;
 }
@@ -31,8 +29,8 @@ export interface StackOptions {
 export class Stack {
   /** Where clients inside the cluster go. */
   readonly origin: string;
-  /** `statefulset/application`, for kubectl. */
-  readonly application: string;
+  /** For kubectl. */
+  readonly application = 'deployment/application';
   readonly gateway = 'deployment/holdfast-gateway';
   /** What the session checker has to know of the application. */
   readonly traits = applications.laravel.traits;
@@ -43,7 +41,6 @@ export class Stack {
   constructor(namespace: Namespace, options: StackOptions) {
     this.#namespace = namespace;
     this.#gateways = options.gateways ?? 2;
-    this.application = `${options.workload ?? 'statefulset'}/application`;
     const service = this.#gateways > 0 ? 'holdfast-gateway' : 'application';
     this.origin = `http://${service}.${namespace.name}.svc.cluster.local`;
   }
@@ -78,11 +75,9 @@ export class Stack {
     await this.#namespace.kubectl(['patch', this.application, '--patch', JSON.stringify({ spec: { template } })]);
   }
 
-  /** Back to the revision before; a StatefulSet does not replace a pod that never got ready by itself. */
+  /** Back to the revision before. */
   async undo(): Promise<void> {
     await this.#namespace.kubectl(['rollout', 'undo', this.application]);
-    if (this.application.startsWith('statefulset'))
-      await this.#namespace.kubectl(['delete', 'pod', ...(await this.#unready())]);
     await this.settled();
   }
 
@@ -91,21 +86,9 @@ export class Stack {
     const workloads = ['deployment/redis', this.application, ...(this.#gateways > 0 ? [this.gateway] : [])];
     await Promise.all(workloads.map((workload) => this.#namespace.rolledOut(workload)));
   }
-
-  async #unready(): Promise<readonly string[]> {
-    const { items } = await this.#namespace.get<{ readonly items: readonly PodStatus[] }>('pods', '-l', selector);
-    const isReady = ({ status }: PodStatus) =>
-      status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
-    return items.filter((pod) => !isReady(pod)).map(({ metadata }) => metadata.name);
-  }
 }
 
 const selector = 'app.kubernetes.io/name=application';
-
-interface PodStatus {
-  readonly metadata: { readonly name: string };
-  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] };
-}
 
 function secrets(): readonly KubernetesObject[] {
   return [
@@ -138,7 +121,7 @@ export function redis(image: string): readonly KubernetesObject[] {
     image,
     command: ['redis-server', '--save', '', '--protected-mode', 'no', '--dir', '/tmp'],
     ports: [{ containerPort: 6379 }],
-    readinessProbe: { tcpSocket: { port: 6379 }, periodSeconds: 1 },
+    readinessProbe: { tcpSocket: { port: 6379 }, periodSeconds: 1, timeoutSeconds: 5 },
   };
   return [
     {
@@ -168,15 +151,15 @@ async function manifests(namespace: Namespace, options: StackOptions): Promise<r
 }
 
 function placed(object: KubernetesObject, namespace: Namespace, options: StackOptions): KubernetesObject {
-  // Names in namespaces, addresses and images, wherever they stand.
+  // Namespaces and images, wherever they stand.
   const text = JSON.stringify(object)
-    .replaceAll('.shop.svc', `.${namespace.name}.svc`)
     .replaceAll('"namespace":"shop"', `"namespace":"${namespace.name}"`)
     .replaceAll('docker.io/local/holdfast:1', namespace.images.holdfast)
     .replaceAll('docker.io/local/laravel:1', namespace.images.laravel);
   const moved = JSON.parse(withPatience(text)) as KubernetesObject;
   if (moved.kind === 'ConfigMap') return configured(moved, options);
-  const replicas = { StatefulSet: options.pods, Deployment: options.gateways }[moved.kind];
+  if (moved.kind !== 'Deployment') return moved;
+  const replicas = moved.metadata.name === 'application' ? options.pods : options.gateways;
   return replicas === undefined ? moved : { ...moved, spec: { ...(moved['spec'] as object), replicas } };
 }
 
@@ -192,22 +175,11 @@ function configured(object: KubernetesObject, options: StackOptions): Kubernetes
   const settings = parse(data['config.yaml']!) as Record<string, unknown>;
   const merged: Record<string, unknown> = { ...settings };
   for (const [key, value] of Object.entries(
-    settings['role'] === 'gateway' ? { ...pods(settings, options), ...options.gateway } : { ...options.sidecar },
+    (settings['role'] === 'gateway' ? options.gateway : options.sidecar) ?? {},
   )) {
     merged[key] = isObject(value) && isObject(settings[key]) ? { ...settings[key], ...value } : value;
   }
   return { ...object, data: { 'config.yaml': stringify(merged) } };
-}
-
-/** As many entries of pods.static as there will be pods at most. */
-function pods(settings: Readonly<Record<string, unknown>>, options: StackOptions): Settings {
-  const listed = (settings['pods'] as { readonly static?: readonly string[] }).static;
-  if (listed === undefined) return {};
-  const count = Math.max(options.pods ?? 3, 6);
-  const list = Array.from({ length: count }, (_, index) =>
-    listed[0]!.replaceAll('application-0', `application-${index}`),
-  );
-  return { pods: { static: list } };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

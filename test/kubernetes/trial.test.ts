@@ -1,9 +1,11 @@
-/** manifests/base in a real cluster: the application answers through gateway and sidecar, and counts. */
+/** manifests/base in a real cluster: the application answers through gateway and sidecar, and counts. Without them it does not. */
 
 import assert from 'node:assert/strict';
-import { CheckerInPod, nothingFailed } from './checker-in-pod.ts';
+import { applications, applicationSecrets } from '../support/applications.ts';
+import { CheckerInPod, nothingFailed, nothingLost } from './checker-in-pod.ts';
 import { clusterTest } from './cluster.ts';
 import { Stack } from './stack.ts';
+import { laravelObjects } from './stock-laravel.ts';
 
 clusterTest(
   'the base of the manifests serves users who count, and nothing of theirs is lost or fails',
@@ -26,3 +28,23 @@ clusterTest(
     nothingFailed(await checker.stop());
   },
 );
+
+clusterTest('without Holdfast the same users lose what they had, and are seen to', async (t, namespace) => {
+  const stringData = { 'app-key': applicationSecrets['APP_KEY']! };
+  await namespace.apply([
+    { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'application' }, stringData },
+    ...laravelObjects(namespace.images.laravel, { replicas: 2, targetPort: 'http', annotations: {} }),
+  ]);
+  await namespace.rolledOut('deployment/shop');
+  const checker = await CheckerInPod.start(t, namespace, {
+    origins: [`http://shop.${namespace.name}.svc.cluster.local`],
+    users: 6,
+    application: applications.laravel.traits,
+    seed: 61,
+    thinkMs: 50,
+  });
+  await namespace.until('a loss is seen', () => Promise.resolve(checker.violations > 0));
+  const judgement = await checker.stop();
+  assert.throws(() => nothingLost(judgement));
+  assert.ok(judgement.verdict.violations.some(({ kind }) => kind === 'reset' || kind === 'lost-write'));
+});

@@ -13,6 +13,7 @@ interface AlertCase {
 }
 
 const gateway = 'namespace="shop", job="holdfast-gateway", instance="10.0.0.1:9903"';
+const otherGateway = 'namespace="shop", job="holdfast-gateway", instance="10.0.0.4:9903"';
 const sidecar = 'namespace="shop", job="holdfast-sidecar", instance="10.0.0.2:9903"';
 const other = 'namespace="shop", job="holdfast-sidecar", instance="10.0.0.3:9903"';
 
@@ -60,6 +61,16 @@ export const alertCases: Readonly<Record<string, AlertCase>> = {
   HoldfastDown: gauge(4, `up{${gateway}}`, { fires: 0, silent: 1 }),
   HoldfastNoPodReady: gauge(2, `holdfast_pods{${gateway}, state="ready"}`, { fires: 0, silent: 1 }),
   HoldfastPodsPanic: gauge(3, `holdfast_pods_panic{${gateway}}`, { fires: 1, silent: 0 }),
+  HoldfastDiscoveryDown: {
+    minutes: 5,
+    // One gateway of two is enough.
+    fires: { [`holdfast_discovery_up{${gateway}}`]: '1x4 0x20', [`holdfast_discovery_up{${otherGateway}}`]: '1x24' },
+    // An API server that is restarted, and a gateway that starts.
+    silent: {
+      [`holdfast_discovery_up{${gateway}}`]: '1x4 0x8 1x12',
+      [`holdfast_discovery_up{${otherGateway}}`]: '_x12 0x2 1x10',
+    },
+  },
   HoldfastApplicationDown: gauge(4, `holdfast_application_up{${sidecar}}`, { fires: 0, silent: 1 }),
   HoldfastFailures: {
     minutes: 12,

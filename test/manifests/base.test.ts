@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -18,6 +18,7 @@ interface Container {
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
   readonly securityContext?: Readonly<Record<string, unknown>>;
+  readonly resources?: unknown;
   readonly startupProbe?: Probe;
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
@@ -26,10 +27,12 @@ interface Container {
 
 interface Probe {
   readonly httpGet: { readonly path: string; readonly port: number };
+  readonly timeoutSeconds?: number;
 }
 
 interface PodSpec {
   readonly enableServiceLinks?: boolean;
+  readonly serviceAccountName?: string;
   readonly automountServiceAccountToken?: boolean;
   readonly terminationGracePeriodSeconds?: number;
   readonly securityContext?: Readonly<Record<string, unknown>>;
@@ -39,15 +42,34 @@ interface PodSpec {
 
 interface Resource {
   readonly kind: string;
-  readonly metadata: { readonly name: string };
-  readonly spec: { readonly replicas: number; readonly template: { readonly spec: PodSpec } };
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+interface Deployment extends Resource {
+  readonly spec: {
+    readonly strategy: unknown;
+    readonly template: { readonly metadata: { readonly labels: object }; readonly spec: PodSpec };
+  };
+}
+
+interface Service extends Resource {
+  readonly spec: {
+    readonly selector: object;
+    readonly ports: readonly { readonly name: string; readonly port: number }[];
+  };
+}
+
+interface NetworkPolicy extends Resource {
+  readonly spec: {
+    readonly egress: readonly { readonly to?: unknown; readonly ports: readonly { readonly port: number }[] }[];
+  };
 }
 
 const repository = join(import.meta.dirname, '../..');
 const base = join(repository, 'manifests/base');
 
-const gateway = workload('gateway/gateway.yaml', 'Deployment');
-const application = workload('application/application.yaml', 'StatefulSet');
+const gateway = only<Deployment>('gateway/gateway.yaml', 'Deployment');
+const application = only<Deployment>('application/application.yaml', 'Deployment');
 const podSpecs = [gateway, application].map((resource) => resource.spec.template.spec);
 const sidecar = application.spec.template.spec.initContainers?.[0];
 
@@ -68,28 +90,68 @@ for (const [role, part] of [
     t.after(() => rmSync(folder, { recursive: true }));
     for (const [name, text] of Object.entries(secrets)) writeFileSync(join(folder, name), text);
     writeFileSync(join(folder, 'config.yaml'), read(`${part}/config.yaml`).replaceAll(mounted, `${folder}/`));
-    const env = role === 'sidecar' ? { POD_NAME: 'application-0', POD_UID: 'a-b-c', POD_IP: '10.1.2.3' } : {};
+    const env = role === 'sidecar' ? { POD_NAME: 'application-5f6b-x2x4z', POD_UID: 'a-b-c', POD_IP: '10.1.2.3' } : {};
     const args = ['src/cli.ts', 'check', '--config', join(folder, 'config.yaml')];
     const { status, stderr } = spawnSync(process.execPath, args, { cwd: repository, env, encoding: 'utf8' });
     assert.equal(status, 0, stderr);
   });
 }
 
-test('the gateway lists each replica once, by its stable name', () => {
-  const { pods } = parse(read('gateway/config.yaml')) as { pods: { static: string[] } };
-  const expected = Array.from({ length: application.spec.replicas }, (_, i) => {
-    const name = `${application.metadata.name}-${i}`;
-    return `${name}=${name}.application-pods.shop.svc.cluster.local:8080`;
-  });
-  assert.deepEqual(pods.static, expected);
+test("the gateway watches the Service of the application's pods, and has what it needs for that, and no more", () => {
+  const { pods } = parse(read('gateway/config.yaml')) as { pods: { kubernetes: { service: string; port: string } } };
+  const service = only<Service>('application/application.yaml', 'Service');
+  assert.equal(service.metadata.name, pods.kubernetes.service);
+  assert.deepEqual(service.spec.selector, application.spec.template.metadata.labels);
+  const port = service.spec.ports.find(({ name }) => name === pods.kubernetes.port)?.port;
+  assert.equal(sidecar?.ports?.find(({ name }) => name === 'http')?.containerPort, port);
+
+  const role = only<Resource & { readonly rules: unknown }>('gateway/access.yaml', 'Role');
+  assert.deepEqual(role.rules, [
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+  ]);
+  // kustomize moves a binding's subject to another namespace only together with the account that it is.
+  const { metadata } = only<Resource>('gateway/access.yaml', 'ServiceAccount');
+  const binding = only<Resource & { readonly subjects: unknown }>('gateway/access.yaml', 'RoleBinding');
+  assert.deepEqual(binding.subjects, [{ kind: 'ServiceAccount', name: metadata.name, namespace: metadata.namespace }]);
+  assert.equal(metadata.namespace, 'shop');
+  assert.equal(gateway.spec.template.spec.serviceAccountName, metadata.name);
+  // A token for those that ask the API server, and a way there; for nobody else.
+  assert.equal(gateway.spec.template.spec.automountServiceAccountToken, true);
+  assert.equal(application.spec.template.spec.automountServiceAccountToken, false);
+  const { egress } = only<NetworkPolicy>('gateway/network-policy.yaml', 'NetworkPolicy').spec;
+  const anywhere = egress.filter(({ to }) => to === undefined).flatMap(({ ports }) => ports.map((one) => one.port));
+  assert.deepEqual(anywhere, [53, 53, 6379, 443, 6443]);
 });
+
+test('no pod is taken away by a rollout before another one is ready', () => {
+  for (const { spec } of [gateway, application]) {
+    assert.deepEqual(spec.strategy, { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+  }
+});
+
+test('every probe of the manifests waits longer than the second that a busy node needs', () => {
+  const probes = globSync('{base,overlays,components}/**/*.yaml', { cwd: join(repository, 'manifests') }).flatMap(
+    (file) =>
+      parseAllDocuments(readFileSync(join(repository, 'manifests', file), 'utf8')).flatMap((document) =>
+        probesIn(document.toJS()).map((probe) => ({ file, ...probe })),
+      ),
+  );
+  assert.ok(probes.length >= 11, `only ${probes.length}`);
+  for (const probe of probes) assert.ok((probe.timeoutSeconds ?? 1) >= 3, JSON.stringify(probe));
+});
+
+function probesIn(value: unknown): readonly Probe[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    /^(?:startup|readiness|liveness)Probe$/.test(key) ? [inner as Probe] : probesIn(inner),
+  );
+}
 
 test('every container runs restricted, with a read-only root', () => {
   for (const spec of podSpecs) {
     assert.equal(spec.securityContext?.['runAsNonRoot'], true);
     assert.deepEqual(spec.securityContext['seccompProfile'], { type: 'RuntimeDefault' });
     assert.equal(spec.enableServiceLinks, false);
-    assert.equal(spec.automountServiceAccountToken, false);
     for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
       assert.deepEqual(container.securityContext, {
         allowPrivilegeEscalation: false,
@@ -130,6 +192,15 @@ test('a pod that ends has the time it needs: its sleep, the drain, and five seco
   for (const spec of podSpecs) assert.equal(spec.terminationGracePeriodSeconds, 5 + 20 + 5);
 });
 
+test("what the chart's values are by default is what the kustomize files say", () => {
+  type Valued = Readonly<Record<'gateway' | 'sidecar' | 'application', { readonly resources: unknown }>>;
+  const values = parse(readFileSync(join(repository, 'manifests', chartFolder, 'values.yaml'), 'utf8')) as Valued;
+  const [app] = application.spec.template.spec.containers;
+  assert.deepEqual(values.gateway.resources, gateway.spec.template.spec.containers[0]?.resources);
+  assert.deepEqual(values.sidecar.resources, sidecar?.resources);
+  assert.deepEqual(values.application.resources, app?.resources);
+});
+
 test('the Helm chart is what the kustomize files say (make docs writes it)', () => {
   for (const [name, content] of Object.entries(chartFiles())) {
     assert.equal(readFileSync(join(repository, 'manifests', chartFolder, name), 'utf8'), content, name);
@@ -140,9 +211,9 @@ function read(file: string): string {
   return readFileSync(join(base, file), 'utf8');
 }
 
-function workload(file: string, kind: string): Resource {
+function only<Kind extends Resource>(file: string, kind: string): Kind {
   const documents = parseAllDocuments(read(file)).map((document) => document.toJS() as Resource);
-  const found = documents.find((document) => document.kind === kind);
-  assert.ok(found !== undefined, `${file} has no ${kind}`);
-  return found;
+  const found = documents.filter((document) => document.kind === kind);
+  assert.equal(found.length, 1, `${file} has ${found.length} of ${kind}`);
+  return found[0] as Kind;
 }

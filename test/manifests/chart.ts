@@ -26,6 +26,21 @@ const namespace = ['namespace: shop', 'namespace: {{ .Release.Namespace }}'] as 
 const image = (name: string, value = name) =>
   [`image: ${name}\n`, `image: {{ .Values.images.${value} | quote }}\n`] as const;
 
+/** A container's resources, as they are written, and whose value they are. */
+const resources = (cpu: string, memory: string, limit: string, value: string) =>
+  [
+    `resources:\n            requests: { cpu: ${cpu}, memory: ${memory} }\n            limits: { memory: ${limit} }\n`,
+    `resources: {{ toJson .Values.${value}.resources }}\n`,
+  ] as const;
+const pullSecrets = [
+  '      enableServiceLinks: false\n',
+  `      enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+      imagePullSecrets: {{ toJson . }}
+{{- end }}
+`,
+] as const;
+
 const onlyGateways = `    - from:
         - podSelector: { matchLabels: { app.kubernetes.io/name: holdfast-gateway } }
         - podSelector: { matchLabels: { app.kubernetes.io/name: application } }
@@ -46,12 +61,25 @@ const templates: Readonly<Record<string, Template>> = {
         '{{- if not .Values.gateway.autoscaling.enabled }}\n  replicas: {{ .Values.gateway.replicas }}\n{{- end }}\n',
       ],
       image('holdfast'),
+      resources('100m', '128Mi', '512Mi', 'gateway'),
+      pullSecrets,
     ],
   },
   'gateway-network-policy.yaml': { from: 'base/gateway/network-policy.yaml', condition: '.Values.gateway.enabled' },
   'gateway-disruption-budget.yaml': {
     from: 'base/gateway/disruption-budget.yaml',
     condition: '.Values.gateway.enabled',
+  },
+  'gateway-deletion-cost.yaml': {
+    from: 'components/deletion-cost/role.yaml',
+    condition: 'and .Values.gateway.enabled .Values.gateway.deletionCost',
+    values: [namespace],
+  },
+  'gateway-deletion-cost-policy.yaml': {
+    from: 'components/deletion-cost/admission-policy.yaml',
+    condition: 'and .Values.gateway.enabled .Values.gateway.deletionCost',
+    // Cluster-wide objects: each release has its own.
+    values: [['ame: holdfast-deletion-cost\n', 'ame: holdfast-deletion-cost-{{ .Release.Namespace }}\n']],
   },
   'gateway-autoscaling.yaml': {
     from: 'components/autoscaling/gateway.yaml',
@@ -68,6 +96,14 @@ const templates: Readonly<Record<string, Template>> = {
       ['  replicas: 3\n', '  replicas: {{ .Values.application.replicas }}\n'],
       image('holdfast'),
       image('application'),
+      resources('50m', '128Mi', '384Mi', 'sidecar'),
+      resources('100m', '128Mi', '512Mi', 'application'),
+      pullSecrets,
+      // One value for both containers' mounts and for the sidecar's configuration.
+      [
+        'mountPath: /var/www/html/storage/framework/sessions',
+        `mountPath: {{ (mergeOverwrite (fromYaml (.Files.Get "files/sidecar.yaml")) .Values.sidecar.config).sessions.directory }}`,
+      ],
     ],
   },
   'application-service.yaml': {
@@ -100,20 +136,30 @@ const files: Readonly<Record<string, string>> = {
   'dashboard.json': 'overlays/monitoring/dashboard.json',
 };
 
-const configMap = (name: string, condition: string, values: string): string => `${head}{{- if ${condition} }}
+const configMap = (name: string, condition: string, changes: string): string => `${head}{{- if ${condition} }}
+{{- $config := fromYaml (.Files.Get "files/${name}.yaml") }}
+${changes}
 apiVersion: v1
 kind: ConfigMap
 metadata:
   name: holdfast-${name}
 data:
   config.yaml: |
-{{ mergeOverwrite (fromYaml (.Files.Get "files/${name}.yaml" | replace ".shop.svc." (printf ".%s.svc." .Release.Namespace))) ${values} | toYaml | indent 4 }}
+{{ toYaml $config | indent 4 }}
 {{- end }}
 `;
 
+/** Of several sources of pods none may be left of the file's. */
+const gatewayChanges = `{{- if hasKey .Values.gateway.config "pods" }}{{ $config = omit $config "pods" }}{{ end }}
+{{- $config = mergeOverwrite $config (deepCopy .Values.gateway.config) }}
+{{- if .Values.gateway.deletionCost }}
+{{- $config = mergeOverwrite $config (dict "pods" (dict "kubernetes" (dict "deletionCost" true))) }}
+{{- end }}`;
+const sidecarChanges = '{{- $config = mergeOverwrite $config (deepCopy .Values.sidecar.config) }}';
+
 const shown: Readonly<Record<string, string>> = {
-  'gateway-config.yaml': configMap('gateway', '.Values.gateway.enabled', '.Values.gateway.config'),
-  'sidecar-config.yaml': configMap('sidecar', '.Values.application.enabled', '.Values.sidecar.config'),
+  'gateway-config.yaml': configMap('gateway', '.Values.gateway.enabled', gatewayChanges),
+  'sidecar-config.yaml': configMap('sidecar', '.Values.application.enabled', sidecarChanges),
   'alerts.yaml': `${head}{{- if .Values.monitoring.enabled }}\n{{ .Files.Get "files/alerts.yaml" }}\n{{- end }}\n`,
   'dashboard.yaml': `${head}{{- if .Values.monitoring.enabled }}
 apiVersion: v1

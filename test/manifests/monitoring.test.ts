@@ -15,9 +15,10 @@ import { request } from 'undici';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 
 import { Authority } from '../support/certificates.ts';
-import { deploy } from '../support/deployment.ts';
+import { prepare } from '../support/deployment.ts';
 import { freePorts } from '../support/free-port.ts';
 import { Processes, repositoryRoot, requireFile } from '../support/processes.ts';
+import { ScriptedApiServer } from '../support/scripted-api-server.ts';
 import { until } from '../support/until.ts';
 import { alertCases } from './alert-cases.ts';
 
@@ -94,15 +95,26 @@ test('every query of the dashboard and every series of the alerts is there in a 
   const { certificateFile, keyFile } = await authority.issue('shop.test');
   const [plainPort, tlsPort] = (await freePorts(2)) as [number, number];
   const tls = { certificate: `file:${certificateFile}`, key: `file:${keyFile}` };
+  const api = await ScriptedApiServer.start(t);
+  // The gateway has it from here.
+  process.env['KUBECONFIG'] = api.kubeconfig;
   // The preset that finds its cookie out counts that as a notice.
-  const deployment = await deploy(t, {
+  const deployment = await prepare({
     application: 'laravel',
     pods: 1,
-    gateway: { listen: [`127.0.0.1:${plainPort}`, { address: `127.0.0.1:${tlsPort}`, tls }] },
+    gateway: {
+      listen: [`127.0.0.1:${plainPort}`, { address: `127.0.0.1:${tlsPort}`, tls }],
+      pods: { static: undefined, kubernetes: { service: 'app', port: 'http' } },
+    },
   });
+  t.after(() => deployment.close());
   const [gateway] = deployment.gateways;
   const [pod] = deployment.pods;
   assert.ok(gateway !== undefined && pod !== undefined);
+  const endpoint = { name: pod.name, uid: `${pod.name}-uid-1`, address: '127.0.0.1', conditions: {} };
+  api.put({ name: 'app-1', endpoints: [endpoint], ports: [{ name: 'http', port: pod.dataPort }] });
+  await deployment.start();
+  await deployment.gatewaysKnowPods();
   const origin = `http://127.0.0.1:${plainPort}`;
   const targets = { 'holdfast-gateway': gateway.probesAddress, 'holdfast-sidecar': pod.sidecar.probesAddress };
   const ask = await prometheus(t, targets);
