@@ -152,9 +152,10 @@ interface RunningPod extends KubernetesObject {
   };
 }
 
-/** Of the application: those that are not being deleted. */
+/** Of the application, or of the injector: those that are not being deleted. */
 async function pods(namespace: Namespace): Promise<readonly RunningPod[]> {
-  const { items } = await namespace.get<{ items: readonly RunningPod[] }>('pods', '-l', 'app=shop');
+  const others = 'app notin (redis,toolbox),app.kubernetes.io/name!=holdfast-gateway';
+  const { items } = await namespace.get<{ items: readonly RunningPod[] }>('pods', '-l', others);
   return items.filter(({ metadata }) => metadata['deletionTimestamp'] === undefined);
 }
 
