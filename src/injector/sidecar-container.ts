@@ -66,8 +66,8 @@ export function sidecarContainer(parts: SidecarParts): Container {
       ...sessions.variables.filter(({ name }) => !keys.variables.some((key) => key.name === name)),
     ],
     ports: [...parts.ports],
-    // The application starts once this has passed: sessions can be restored by then.
-    startupProbe: { httpGet: probe('/startz'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 60 },
+    // The application starts once this has passed: sessions can be restored by then. A node may be busy; what can't start ends by itself.
+    startupProbe: { httpGet: probe('/startz'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 300 },
     // Speaks for the application too: not ready while it refuses connections.
     readinessProbe: { httpGet: probe('/readyz'), periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 1 },
     livenessProbe: { httpGet: probe('/livez'), periodSeconds: 10, timeoutSeconds: 5 },

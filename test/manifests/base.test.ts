@@ -68,8 +68,8 @@ interface NetworkPolicy extends Resource {
 const repository = join(import.meta.dirname, '../..');
 const base = join(repository, 'manifests/base');
 
-const gateway = only<Deployment>('gateway/gateway.yaml', 'Deployment');
-const application = only<Deployment>('application/application.yaml', 'Deployment');
+const gateway = only('gateway/gateway.yaml', 'Deployment') as Deployment;
+const application = only('application/application.yaml', 'Deployment') as Deployment;
 const podSpecs = [gateway, application].map((resource) => resource.spec.template.spec);
 const sidecar = application.spec.template.spec.initContainers?.[0];
 
@@ -99,26 +99,26 @@ for (const [role, part] of [
 
 test("the gateway watches the Service of the application's pods, and has what it needs for that, and no more", () => {
   const { pods } = parse(read('gateway/config.yaml')) as { pods: { kubernetes: { service: string; port: string } } };
-  const service = only<Service>('application/application.yaml', 'Service');
+  const service = only('application/application.yaml', 'Service') as Service;
   assert.equal(service.metadata.name, pods.kubernetes.service);
   assert.deepEqual(service.spec.selector, application.spec.template.metadata.labels);
   const port = service.spec.ports.find(({ name }) => name === pods.kubernetes.port)?.port;
   assert.equal(sidecar?.ports?.find(({ name }) => name === 'http')?.containerPort, port);
 
-  const role = only<Resource & { readonly rules: unknown }>('gateway/access.yaml', 'Role');
+  const role = only('gateway/access.yaml', 'Role') as Resource & { readonly rules: unknown };
   assert.deepEqual(role.rules, [
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
   ]);
   // kustomize moves a binding's subject to another namespace only together with the account that it is.
-  const { metadata } = only<Resource>('gateway/access.yaml', 'ServiceAccount');
-  const binding = only<Resource & { readonly subjects: unknown }>('gateway/access.yaml', 'RoleBinding');
+  const { metadata } = only('gateway/access.yaml', 'ServiceAccount');
+  const binding = only('gateway/access.yaml', 'RoleBinding') as Resource & { readonly subjects: unknown };
   assert.deepEqual(binding.subjects, [{ kind: 'ServiceAccount', name: metadata.name, namespace: metadata.namespace }]);
   assert.equal(metadata.namespace, 'shop');
   assert.equal(gateway.spec.template.spec.serviceAccountName, metadata.name);
   // A token for those that ask the API server, and a way there; for nobody else.
   assert.equal(gateway.spec.template.spec.automountServiceAccountToken, true);
   assert.equal(application.spec.template.spec.automountServiceAccountToken, false);
-  const { egress } = only<NetworkPolicy>('gateway/network-policy.yaml', 'NetworkPolicy').spec;
+  const { egress } = (only('gateway/network-policy.yaml', 'NetworkPolicy') as NetworkPolicy).spec;
   const anywhere = egress.filter(({ to }) => to === undefined).flatMap(({ ports }) => ports.map((one) => one.port));
   assert.deepEqual(anywhere, [53, 53, 6379, 443, 6443]);
 });
@@ -211,9 +211,9 @@ function read(file: string): string {
   return readFileSync(join(base, file), 'utf8');
 }
 
-function only<Kind extends Resource>(file: string, kind: string): Kind {
+function only(file: string, kind: string): Resource {
   const documents = parseAllDocuments(read(file)).map((document) => document.toJS() as Resource);
   const found = documents.filter((document) => document.kind === kind);
   assert.equal(found.length, 1, `${file} has ${found.length} of ${kind}`);
-  return found[0] as Kind;
+  return found[0]!;
 }
