@@ -25,8 +25,15 @@ export interface ReviewServerOptions {
 
 /** An object of etcd's largest size, twice (object and oldObject), and what is around it. */
 const bodyBytesMax = 4 * 1024 * 1024;
-/** Of all reviews under way: whoever reaches the port may send them, and the process has a memory limit. */
-const allBodiesBytesMax = 32 * 1024 * 1024;
+/**
+ * What a JSON value takes in memory, beside its bytes: an empty object is two or three bytes in a body and fifty there. Whoever
+ * reaches the port, or may create pods, may send reviews full of them, and the process has a memory limit.
+ */
+const valueBytes = 48;
+/** Of one review, bytes and values: the largest pods that people write take a tenth of it. */
+const reviewBytesMax = 12 * 1024 * 1024;
+/** Of all reviews under way. */
+const allReviewsBytesMax = 24 * 1024 * 1024;
 const headBytesMax = 16 * 1024;
 const connectionsMax = 512;
 const headTimeoutMs = 5_000;
@@ -40,8 +47,8 @@ export class ReviewServer {
   readonly #server: Server;
   #closing = false;
   #expiresMs = 0;
-  /** Of the reviews under way. */
-  #bodyBytes = 0;
+  /** Of the reviews under way, with their values. */
+  #reviewBytes = 0;
 
   constructor(options: ReviewServerOptions) {
     this.#options = options;
@@ -122,22 +129,28 @@ export class ReviewServer {
     const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
     if (type !== 'application/json') return { status: 415, body: 'reviews are application/json' };
     let bytes = 0;
-    const pieces: Buffer[] = [];
+    const charge = (more: number): boolean => {
+      if (this.#reviewBytes + more > allReviewsBytesMax) return false;
+      bytes += more;
+      this.#reviewBytes += more;
+      return true;
+    };
     try {
+      const pieces: Buffer[] = [];
       // Not destroyed where it is left early: there is an answer to give.
       for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-        if (bytes + piece.length > bodyBytesMax) return { status: 413, body: 'the review is too large' };
-        if (this.#bodyBytes + piece.length > allBodiesBytesMax)
-          return { status: 503, body: 'too many reviews at once' };
-        bytes += piece.length;
-        this.#bodyBytes += piece.length;
+        if (bytes + piece.length > bodyBytesMax) return tooLarge;
+        if (!charge(piece.length)) return tooMany;
         pieces.push(piece);
       }
-      const review = readReview(Buffer.concat(pieces).toString('utf8'));
+      const forValues = valuesIn(pieces) * valueBytes;
+      if (bytes + forValues > reviewBytesMax) return tooLarge;
+      if (!charge(forValues)) return tooMany;
+      const review = readReview(Buffer.concat(pieces.splice(0)).toString('utf8'));
       if (review === undefined) return { status: 400, body: 'that is no AdmissionReview of version v1' };
       return { status: 200, body: await handler(review) };
     } finally {
-      this.#bodyBytes -= bytes;
+      this.#reviewBytes -= bytes;
     }
   }
 
@@ -150,4 +163,16 @@ export class ReviewServer {
     });
     response.end(body);
   }
+}
+
+const tooLarge = { status: 413, body: 'the review is too large' };
+const tooMany = { status: 503, body: 'too many reviews at once' };
+
+/** No more than so many values are in this JSON: each has a comma or a bracket before it. */
+function valuesIn(pieces: readonly Buffer[]): number {
+  let values = 1;
+  for (const piece of pieces) {
+    for (const byte of piece) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) values++;
+  }
+  return values;
 }

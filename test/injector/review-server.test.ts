@@ -210,6 +210,16 @@ test('what is no review is refused, and the next one is answered', async (t) => 
   responseOf(await ask('/pods', review(pod)));
 });
 
+test('what is small as text and large in memory is refused; a pod of a megabyte is not', async (t) => {
+  const { ask } = await running(t);
+  const withSpec = (more: object): string => review(laravelPod({ annotations: { prefix: 'shop' }, spec: more }));
+  assert.equal((await ask('/pods', withSpec({ nothings: Array.from({ length: 330_000 }, () => ({})) }))).status, 413);
+  const env = Array.from({ length: 10_000 }, (_, index) => ({ name: `VARIABLE_${index}`, value: 'x'.repeat(70) }));
+  const large = laravelPod({ container: { env: [...(laravelPod().spec.containers[0]?.env ?? []), ...env] } });
+  assert.ok(JSON.stringify(large).length > 1_000_000);
+  responseOf(await ask('/pods', review(large)));
+});
+
 test('another certificate is shown from the next connection on, and the old one is not trusted any more', async (t) => {
   const { server, port, authority, ask } = await running(t);
   const next = await pair();
