@@ -28,6 +28,7 @@ import { type ApplicationState, ApplicationWatch } from '../upstream/application
 import { UpstreamPool } from '../upstream/pool.ts';
 import { InternalSigner } from '../upstream/signed-fields.ts';
 import { openConfiguredStore } from './configured-store.ts';
+import { endTimes } from './end-times.ts';
 import { observeExchanges } from './exchange-observer.ts';
 import type { KeyCheck } from './key-check.ts';
 import { codecKeys, openCodec, openDigest, type ProcessParts } from './process-parts.ts';
@@ -54,8 +55,6 @@ export interface SidecarParts extends ProcessParts {
 const gatewaysLearnMs = 2500;
 /** How much longer than `timeouts.drain` a sidecar that ends may take: then another one has its directory for good. */
 const predecessorMs = 2000;
-/** At the very end, for the sessions that were busy until then; all of the time after a drain (rules 34). */
-const stopBoundMs = 1500;
 
 /** What exists only once we know who we are: the uid is beside the notes, in the session directory. */
 interface Assembled {
@@ -93,6 +92,8 @@ class Sidecar implements RunningRole {
   /** Not ready although it serves: somebody took it out by hand, or it ends. */
   #unready = false;
   #stopped = false;
+  /** When somebody last said that the pod ends, monotonic. */
+  #heardMs: number | undefined;
 
   constructor(config: SidecarConfig, parts: SidecarParts) {
     const { clock, log, metrics } = parts;
@@ -133,6 +134,7 @@ class Sidecar implements RunningRole {
       find: (given) => this.#find(given),
       drain: ({ unready }) => {
         this.#unready ||= unready;
+        this.#heardMs = clock.monotonicMs();
         return this.#letGo(timeouts.drainMs);
       },
     });
@@ -180,26 +182,21 @@ class Sidecar implements RunningRole {
     if (next.store.keys !== undefined) this.#ring.replace(next.store.keys);
   }
 
-  /**
-   * The whole sequence of rules 34, for a SIGTERM: owned sessions are served until the end. All of it takes
-   * `timeouts.drain`; after a drain the application has ended already, and little time is left.
-   */
+  /** The whole sequence of rules 34, for a SIGTERM, in the time that is left: owned sessions are served until the end. */
   async drain(): Promise<void> {
     this.#stopped = true;
     this.#unready = true;
     if (this.#assembled === undefined) return;
-    const { keeper, proxy, role } = this.#assembled;
-    const { clock } = this.#parts;
+    const { keeper, proxy } = this.#assembled;
     const { drainMs, drainDelayMs } = this.#config.timeouts;
-    const isAnnounced = role.closing;
-    const wholeMs = isAnnounced ? stopBoundMs : drainMs;
-    const stopMs = Math.min(stopBoundMs, wholeMs / 2);
-    const servedUntilMs = clock.monotonicMs() + wholeMs - stopMs;
-    await this.#letGo(wholeMs - stopMs);
-    const leftMs = Math.max(0, servedUntilMs - clock.monotonicMs());
-    const delayMs = isAnnounced ? 0 : Math.min(drainDelayMs, gatewaysLearnMs, leftMs);
+    const nowMs = this.#parts.clock.monotonicMs();
+    const learnMs = Math.min(drainDelayMs, gatewaysLearnMs);
+    const times = endTimes({ heardMs: this.#heardMs, nowMs, drainMs, learnMs });
+    await this.#letGo(times.idleMs);
+    const leftMs = Math.max(0, nowMs + times.servedMs - this.#parts.clock.monotonicMs());
+    const delayMs = Math.min(times.acceptedMs, leftMs);
     await proxy.drain({ delayMs, boundMs: leftMs - delayMs });
-    await keeper.stop(stopMs);
+    await keeper.stop(times.stopMs);
   }
 
   async close(): Promise<void> {
@@ -285,6 +282,7 @@ class Sidecar implements RunningRole {
   #terminates(): void {
     if (this.#assembled?.role.closing !== false) return;
     this.#parts.log.info({}, 'a gateway says that this pod is terminating: it drains');
+    this.#heardMs = this.#parts.clock.monotonicMs();
     void this.#letGo(this.#config.timeouts.drainMs);
   }
 
