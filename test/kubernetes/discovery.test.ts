@@ -153,6 +153,18 @@ clusterTest(
       /^holdfast_discovery_up 1$/m.test((await slices.page('/metrics')).text),
     );
 
+    // As a dual-stack cluster has it: each pod has a second slice with its other address. It is one pod all the same; one
+    // that has no address but the other family's is a pod too.
+    await namespace.apply([await otherFamily(namespace)]);
+    await namespace.until('the second slice was read', async () =>
+      (await slices.page('/metrics')).text.includes('holdfast_discovery_pods{state="ready"} 3\n'),
+    );
+    await namespace.until('the one that is alone has its own address', async () =>
+      (await slices.page('/metrics')).text.includes('pod="fd00:77::99"'),
+    );
+    await namespace.kubectl(['delete', 'endpointslice', 'other-family']);
+    await slices.sees({ ready: 2, unhealthy: 0 });
+
     // Beside the pods of the Service: slices that somebody else keeps.
     await namespace.apply(Array.from({ length: 10 }, (_, index) => handMade(index)));
     await namespace.until('a thousand more are listed', async () =>
@@ -162,6 +174,27 @@ clusterTest(
     await slices.sees({ ready: 2, unhealthy: 0 });
   },
 );
+
+/** The Service's pods by addresses of the other family, and one more. */
+async function otherFamily(namespace: Namespace): Promise<KubernetesObject> {
+  interface Listed {
+    readonly items: readonly { readonly metadata: { readonly [field: string]: unknown } }[];
+  }
+  const { items } = await namespace.get<Listed>('pods', '-l', 'app=shop');
+  const living = items.filter(({ metadata }) => metadata['deletionTimestamp'] === undefined);
+  const named = living.map(({ metadata: { name, uid } }, index) => ({
+    addresses: [`fd00:77::${index + 1}`],
+    conditions: { ready: true },
+    targetRef: { kind: 'Pod', name, uid, namespace: namespace.name },
+  }));
+  const alone = { addresses: ['fd00:77::99'], conditions: { ready: true } };
+  return {
+    ...handMade(0),
+    metadata: { name: 'other-family', labels: { 'kubernetes.io/service-name': 'shop' } },
+    addressType: 'IPv6',
+    endpoints: [...named, alone],
+  };
+}
 
 function handMade(slice: number): KubernetesObject {
   return {
