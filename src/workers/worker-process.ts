@@ -24,7 +24,7 @@ export interface WorkerOptions {
 /** How long a worker may take to answer what somebody waits for. */
 const answerMs = 500;
 /** How long it may take to take a configuration over; who waits longer replaces it. */
-const takeMs = 5000;
+const takeMs = 10_000;
 /** Questions without an answer yet; more are not asked. */
 const questionsMax = 256;
 /** Standard input, output, error and the channel come first in a child. */

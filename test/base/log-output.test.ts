@@ -106,7 +106,7 @@ async function logsOn(
   child.stderr!.on('data', (text: Buffer) => (said += text.toString()));
   if (broken === 'closed') child.stdout!.destroy();
   child.stdin!.write('go');
-  await until('it has logged', () => said.includes('it goes on'));
+  await until('it has logged', () => said.includes('it goes on'), { deadlineMs: 120_000 });
   if (broken === 'stuck') child.stdout!.resume();
   const [code] = (await once(child, 'exit')) as [number | null];
   return { code, said };

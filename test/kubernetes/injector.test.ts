@@ -6,7 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { injectPod } from '../../src/injector/inject-pod.ts';
 import { type Container, type Pod, readPod } from '../../src/injector/pod.ts';
 import { generatedPods } from '../injector/generated-pods.ts';
-import { options } from '../injector/pods.ts';
+import { injected, laravelPod, options } from '../injector/pods.ts';
 import { clusterTest, type KubernetesObject, type Namespace } from './cluster.ts';
 import { deployGateway, deployInjector, ignoreFailures } from './injector-stack.ts';
 import { laravelObjects } from './stock-laravel.ts';
@@ -133,6 +133,19 @@ clusterTest(
       [],
       judged.stderr.slice(0, 4000),
     );
+
+    // A quota refuses pods with a container that has no limit: who brings one for each of his gets one for the sidecar.
+    const hard = { 'limits.cpu': '4', 'limits.memory': '4Gi', 'requests.cpu': '4', 'requests.memory': '4Gi' };
+    await namespace.apply([{ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'all' }, spec: { hard } }]);
+    const amounts = { cpu: '100m', memory: '64Mi' };
+    const limited = restricted(laravelPod({ container: { resources: { limits: amounts, requests: amounts } } }));
+    const { pod } = injected(limited);
+    // By itself it is refused as long as nobody has counted what the quota leaves.
+    await namespace.until('the quota is counted', async () =>
+      (await acceptedOf(namespace, [named(limited, 0)])).names.has('generated-0'),
+    );
+    const { names, stderr } = await acceptedOf(namespace, [named(pod, 1)]);
+    assert.ok(names.has('generated-1'), stderr);
   },
 );
 

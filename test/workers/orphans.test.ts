@@ -70,21 +70,23 @@ async function parent(t: TestContext): Promise<Parent> {
   };
 }
 
+/** Three programs are loaded, one after the other. */
+const busy = { deadlineMs: 120_000 };
 const moments = ['while they are just starting', 'while they serve nobody', 'with whoever read their log'] as const;
 
 for (const moment of moments) {
   test(`workers whose parent is killed ${moment} end, and leave the address to others`, async (t) => {
     const { port, workers, letGo, isReady, deafen, kill } = await parent(t);
-    await until('both were started', () => workers().length === 2);
+    await until('both were started', () => workers().length === 2, busy);
     const started = workers();
     if (moment !== 'while they are just starting') {
       letGo();
-      await until('it is ready', isReady);
+      await until('it is ready', isReady, busy);
     }
     if (moment === 'with whoever read their log') deafen();
     await kill();
     letGo();
-    await until('they have ended', () => !started.some(isRunning));
+    await until('they have ended', () => !started.some(isRunning), busy);
     const next = createServer().listen(port, '127.0.0.1');
     await once(next, 'listening');
     next.close();
