@@ -31,6 +31,8 @@ export interface Traffic {
 export const bodyBytes = 1024;
 
 const laravelKey = randomBytes(32);
+/** Binds the values to the cookie's name. */
+const laravelPrefix = createHmac('sha1', laravelKey).update('laravel_sessionv2').digest('hex');
 /** More than there are visitors: two of one session, pinned to two backends, would be no sessions at all. */
 const laravelSessions = 128;
 /** New cookie texts of each session, as three hexadecimal digits below 200: with all sessions 65,536, so that a cache of
@@ -131,7 +133,6 @@ export function visitorCookie(visitor: number): string {
 
 /** A visitor keeps its session by a second cookie, so that nginx can answer with another text for the same session. */
 function laravelMaps(): string {
-  const prefix = createHmac('sha1', laravelKey).update('laravel_sessionv2').digest('hex');
   const lines: string[] = [];
   const visitors: string[] = [];
   for (let visitor = 0; visitor < laravelSessions; visitor++) {
@@ -139,7 +140,7 @@ function laravelMaps(): string {
     const name = visitor.toString(16).padStart(2, '0');
     visitors.push(visitor === laravelSessions - 1 ? `* ${name};` : `${(100 / laravelSessions).toFixed(2)}% ${name};`);
     for (let text = 0; text < laravelTexts; text++) {
-      lines.push(`${name}${text.toString(16).padStart(3, '0')} "${laravelCookie(`${prefix}|${id}`)}";`);
+      lines.push(`${name}${text.toString(16).padStart(3, '0')} "${laravelCookie(id)}";`);
     }
   }
   return `split_clients $request_id $new_visitor { ${visitors.join(' ')} }
@@ -150,8 +151,9 @@ function laravelMaps(): string {
   map "$visitor$text_number" $laravel_text {\n${lines.join('\n')}\n}`;
 }
 
-/** As Laravel's Encrypter makes it: AES-256-CBC, HMAC-SHA256 over iv and value, in base64 of JSON, URL-encoded. */
-function laravelCookie(plain: string): string {
+/** A new text for a session, as Laravel's Encrypter makes it: AES-256-CBC, HMAC-SHA256 over iv and value, in base64 of JSON. */
+export function laravelCookie(session: string): string {
+  const plain = `${laravelPrefix}|${session}`;
   const iv = randomBytes(16);
   const cipher = createCipheriv('aes-256-cbc', laravelKey, iv);
   const value = Buffer.concat([cipher.update(plain), cipher.final()]).toString('base64');
