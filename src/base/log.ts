@@ -35,7 +35,7 @@ export interface AccessLine {
   readonly tried: readonly string[];
   readonly ms: number;
   /** Keyed digest of the session, never the id. */
-  readonly session?: string | undefined;
+  readonly session?: () => string | undefined;
   /** The close reason, where the exchange did not end with a complete answer. */
   readonly reason?: string | undefined;
   readonly requestId?: string | undefined;
@@ -179,7 +179,8 @@ function accessText(line: AccessLine, query: boolean): string {
   )},"status":${line.status},"affinity":${quoted(line.affinity)},"pod":${
     line.pod === undefined ? 'null' : quoted(line.pod)
   },"tried":${quotedList(line.tried)},"ms":${Math.round(line.ms * 10) / 10}`;
-  if (line.session !== undefined) text += `,"session":${quoted(line.session)}`;
+  const session = line.session?.();
+  if (session !== undefined) text += `,"session":${quoted(session)}`;
   if (line.reason !== undefined) text += `,"reason":${quoted(line.reason)}`;
   if (line.requestId !== undefined) text += `,"requestId":${quoted(line.requestId)}`;
   if (line.client !== undefined) text += `,"client":${quoted(line.client)}`;

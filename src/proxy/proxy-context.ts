@@ -29,7 +29,8 @@ export interface ExchangeLine {
   readonly bytes: number;
   /** Undefined: a complete answer left. */
   readonly reason: CloseReason | undefined;
-  readonly session: string | undefined;
+  /** Its digest, which costs as much as the rest of the line: computed only for who reads it. Undefined: it has none. */
+  readonly session: () => string | undefined;
   readonly client: string;
   /** What the request was forwarded with; undefined where no legal head was read. */
   readonly requestId?: string | undefined;
@@ -80,68 +81,37 @@ export interface ProxyContext {
   draining: boolean;
 }
 
-/** What an exchange knows of itself at its end. */
-export interface ExchangeFacts {
+/** What an exchange knows of itself at its end: its line, but for what its head and its plan say. */
+export type ExchangeFacts = Omit<ExchangeLine, 'method' | 'target' | 'session' | keyof Plan['report']> & {
   readonly head: RequestHead;
-  readonly status: number;
-  readonly reason: CloseReason | undefined;
-  readonly ms: number;
-  readonly bytes: number;
-  readonly client: string;
-  readonly requestId: string | undefined;
-  readonly replayed: boolean;
-  readonly heldInVain: boolean;
-}
-
-/** The session's digest costs as much as the rest of the line, so it is computed only for who reads it. */
-class ExchangeEnd implements ExchangeLine {
-  readonly method: string;
-  readonly target: string;
-  readonly status: number;
-  readonly affinity: AffinityOutcome;
-  readonly pod: string | undefined;
-  readonly tried: readonly string[];
-  readonly ms: number;
-  readonly bytes: number;
-  readonly reason: CloseReason | undefined;
-  readonly client: string;
-  readonly requestId: string | undefined;
-  readonly replayed: boolean;
-  readonly heldInVain: boolean;
-  readonly #plan: Plan | undefined;
-
-  constructor(plan: Plan | undefined, facts: ExchangeFacts) {
-    const { affinity, pod, tried } = plan?.report ?? unplanned;
-    this.#plan = plan;
-    this.method = facts.head.method;
-    this.target = facts.head.target;
-    this.status = facts.status;
-    this.affinity = affinity;
-    this.pod = pod;
-    this.tried = tried;
-    this.ms = facts.ms;
-    this.bytes = facts.bytes;
-    this.reason = facts.reason;
-    this.client = facts.client;
-    this.requestId = facts.requestId;
-    this.replayed = facts.replayed;
-    this.heldInVain = facts.heldInVain;
-  }
-
-  get session(): string | undefined {
-    return this.#plan?.sessionDigest;
-  }
-}
+};
 
 const unplanned: Plan['report'] = { affinity: 'none', pod: undefined, tried: [] };
 
 /** @param plan undefined where the role could not even make one */
 export function lineOf(plan: Plan | undefined, facts: ExchangeFacts): ExchangeLine {
-  return new ExchangeEnd(plan, facts);
+  const { affinity, pod, tried } = plan?.report ?? unplanned;
+  // Field by field: it is made for every exchange, and taking objects apart costs several times as much.
+  return {
+    method: facts.head.method,
+    target: facts.head.target,
+    status: facts.status,
+    affinity,
+    pod,
+    tried,
+    ms: facts.ms,
+    bytes: facts.bytes,
+    reason: facts.reason,
+    session: () => plan?.sessionDigest,
+    client: facts.client,
+    requestId: facts.requestId,
+    replayed: facts.replayed,
+    heldInVain: facts.heldInVain,
+  };
 }
 
 /** Of what was refused before it was a request. */
 export function lineOfRefusal(facts: Pick<ExchangeLine, 'reason' | 'status' | 'bytes' | 'client'>): ExchangeLine {
   const nothing = { method: '', target: '', affinity: 'none', pod: undefined, tried: [], ms: 0 } as const;
-  return { ...nothing, session: undefined, replayed: false, heldInVain: false, ...facts };
+  return { ...nothing, session: () => undefined, replayed: false, heldInVain: false, ...facts };
 }

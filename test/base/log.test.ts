@@ -18,7 +18,7 @@ const exchange: AccessLine = {
   pod: 'pod-a',
   tried: ['pod-b', 'pod-a'],
   ms: 1.2345,
-  session: '0123456789abcdef',
+  session: () => '0123456789abcdef',
 };
 
 test('a line is one JSON object with level, time, fields and words', () => {

@@ -17,7 +17,7 @@ const usual: ExchangeLine = {
   ms: 1.5,
   bytes: 100,
   reason: undefined,
-  session: 'digest',
+  session: () => 'digest',
   client: '203.0.113.9',
   replayed: false,
   heldInVain: false,

@@ -125,7 +125,7 @@ test('a client goes where its pin says, and the application never sees the pin',
   }
   const line = await gateway.under.line(3);
   assert.deepEqual([line.affinity, line.pod, line.tried], ['hit', 'pod-c', ['pod-c']]);
-  assert.match(line.session!, /^[0-9a-f]+$/, 'a digest, not the id');
+  assert.match(line.session()!, /^[0-9a-f]+$/, 'a digest, not the id');
 });
 
 test('the pin names the pod that the answer names, with its epoch, and no pod by name or address', async (t) => {

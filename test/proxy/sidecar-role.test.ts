@@ -475,7 +475,7 @@ test('an ignored request is nobody: no keeper, no hold, no word of a session, ev
   }
   assert.deepEqual([sidecar.gate.asks.length, sidecar.gate.visits], [0, 0]);
   const line = await sidecar.under.line(3);
-  assert.deepEqual([line.affinity, line.session], ['none', undefined]);
+  assert.deepEqual([line.affinity, line.session()], ['none', undefined]);
 });
 
 // How it ends.
