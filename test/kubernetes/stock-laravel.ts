@@ -26,7 +26,9 @@ export function laravelObjects(
   { replicas, targetPort, annotations = asksForSidecar }: LaravelOptions,
 ): readonly KubernetesObject[] {
   const labels = { app: 'shop' };
-  const directories = ['', '/framework/cache', '/framework/views'].map((path, index) => ({
+  // The injector makes the directory of the sessions where there is none.
+  const own = annotations === asksForSidecar ? [] : ['/framework/sessions'];
+  const directories = ['', '/framework/cache', '/framework/views', ...own].map((path, index) => ({
     name: `storage-${index}`,
     mountPath: `/var/www/html/storage${path}`,
   }));
