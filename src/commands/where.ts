@@ -8,6 +8,8 @@
 import { systemClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
+import type { SessionCodec } from '../affinity/session-codec.ts';
+import { parseSessionId } from '../affinity/session-id/presets.ts';
 import type { Config } from '../config/config.ts';
 import { askAdmin, errorOf } from './admin-client.ts';
 import type { ConfigOptions } from './load-or-complain.ts';
@@ -25,6 +27,8 @@ export interface WhereOptions extends ConfigOptions {
 
 const inputCharactersMax = 8192;
 const answerTimeoutMs = 5_000;
+const unreadHint =
+  '; a cookie can be read once the process asked has seen one: set session.cookie, or ask a process that serves it';
 
 /** Exit code 0: told. 1: bad configuration or arguments. 2: nobody there, or nobody knows the session. */
 export async function where(options: WhereOptions): Promise<number> {
@@ -47,15 +51,26 @@ export async function where(options: WhereOptions): Promise<number> {
     process.stdout.write(options.json ? `${JSON.stringify(reply.value)}\n` : forPeople(reply.value));
     return 0;
   }
-  process.stderr.write(`holdfast where: ${reply.kind === 'nobody' ? reply.why : errorOf(reply)}\n`);
+  const more = reply.kind === 'answer' && reply.status === 404 && mayBeUnread(session, config) ? unreadHint : '';
+  process.stderr.write(`holdfast where: ${reply.kind === 'nobody' ? reply.why : errorOf(reply)}${more}\n`);
   return 2;
 }
 
 /** False only where the running process could not read it either: it may have found out the cookie's name by now. */
 function maybeSession(given: string, config: Config): boolean {
   if (config.session.cookie === undefined) return true;
-  const codec = openCodec(config, { log: createLog({ level: 'silent' }), metrics: new Metrics(), clock: systemClock });
-  return readSessionId(given, codec, config) !== undefined;
+  return readSessionId(given, silentCodec(config), config) !== undefined;
+}
+
+/** Whether only the cookie's name, which the running process may still have to find out, would make it readable. */
+function mayBeUnread(given: string, config: Config): boolean {
+  const { preset, cookie } = config.session;
+  if (cookie !== undefined || parseSessionId(preset, given) !== undefined) return false;
+  return silentCodec(config).cookieName === undefined;
+}
+
+function silentCodec(config: Config): SessionCodec {
+  return openCodec(config, { log: createLog({ level: 'silent' }), metrics: new Metrics(), clock: systemClock });
 }
 
 async function readId(input: AsyncIterable<Uint8Array | string>): Promise<string> {

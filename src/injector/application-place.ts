@@ -54,7 +54,7 @@ function findWriter(
   const [mounting, ...rest] = containers.filter(mounts);
   if (mounting !== undefined && rest.length === 0) return mounting;
   const names = containers.map(({ name }) => name).join(', ');
-  throw new Skip('container-unknown', `one of ${names}`);
+  throw new Skip('container-unknown', `annotate container: one of ${names}`);
 }
 
 interface FoundPort {
@@ -77,5 +77,8 @@ function findPort(containers: readonly Container[], wanted: string | undefined):
   const [only, ...others] = new Map(declared.map((given) => [given.port, given])).values();
   if (only !== undefined && others.length === 0) return only;
   const numbers = declared.map(({ port }) => port).join(', ');
-  throw new Skip('port-unknown', numbers === '' ? 'no container declares a port' : `one of ${numbers}`);
+  throw new Skip(
+    'port-unknown',
+    numbers === '' ? 'no container declares a port; annotate port' : `annotate port: one of ${numbers}`,
+  );
 }

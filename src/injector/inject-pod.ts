@@ -197,16 +197,17 @@ function withSidecar(pod: Pod, task: Task): Injected {
 
 function presetOf({ preset }: Settings): Preset {
   const known = presets.find((name) => name === preset);
-  if (known === undefined) throw new Skip('preset-unknown', `one of ${presets.join(', ')}`);
+  if (known === undefined) throw new Skip('preset-unknown', `annotate preset: one of ${presets.join(', ')}`);
   return known;
 }
 
 function directoryOf(settings: Settings, preset: Preset): string {
   if (preset === 'plain' && settings.cookie === undefined && settings.config === undefined) {
-    throw new Skip('cookie-unknown', 'preset plain');
+    throw new Skip('cookie-unknown', 'preset plain has none of its own; annotate cookie');
   }
   const directory = settings.directory ?? (preset === 'laravel' ? laravelDirectory : undefined);
-  if (directory === undefined) throw new Skip('directory-unknown', `preset ${preset}`);
+  if (directory === undefined)
+    throw new Skip('directory-unknown', `preset ${preset} has no usual one; annotate directory`);
   return directory;
 }
 
@@ -216,14 +217,15 @@ function mountsWritable(container: Container, path: string): boolean {
 }
 
 function imageOf({ image }: Settings): string {
-  if (image === undefined) throw new Skip('no-image', 'nobody names one');
+  if (image === undefined) throw new Skip('no-image', 'neither --image nor an annotation names one');
   return image;
 }
 
 function userOf(settings: Settings, { name, securityContext }: Container, spec: PodSpec): number {
   const { uid } = settings;
   const user = uid === undefined ? (securityContext?.runAsUser ?? spec.securityContext?.runAsUser) : Number(uid);
-  if (user === undefined || user === null) throw new Skip('uid-unknown', `container ${name} has no runAsUser`);
+  if (user === undefined || user === null)
+    throw new Skip('uid-unknown', `container ${name} has no runAsUser; set it, or annotate uid`);
   const isForbidden = securityContext?.runAsNonRoot ?? spec.securityContext?.runAsNonRoot;
   if (user === 0 && isForbidden === true) throw new Skip('root-forbidden', `uid 0 for container ${name}`);
   return user;

@@ -52,9 +52,9 @@ function file(name: string, content: string): string {
 
 const secret = 'a-store-key-of-32-bytes-for-tests';
 
-function gateway(admin: string): string {
+function gateway(admin: string, session = 'session: { preset: php }'): string {
   return `
-session: { preset: php }
+${session}
 store: { url: "redis://redis:6379", key: "${secret}" }
 pods: { static: [pod-a=10.1.0.4:8080] }
 admin: ${admin}
@@ -87,14 +87,14 @@ const sample: Window = {
 };
 
 /** A running process's window, and the configuration that names it. */
-async function running(context: TestContext): Promise<string> {
+async function running(context: TestContext, session = 'session: { preset: php }'): Promise<string> {
   const path = join(mkdtempSync(join(folder, 'run-')), 'admin.sock');
   const log = createLog({ level: 'silent', destination: { write: () => undefined } });
   const listen = { kind: 'unix', path } as const;
   const admin = await createAdmin({ listen, full: true, window: sample, metrics: new Metrics(), log });
   context.after(() => admin.close());
   asked.length = 0;
-  return file('running.yaml', gateway(`unix:${path}`));
+  return file('running.yaml', gateway(`unix:${path}`, session));
 }
 
 test('version prints the version, and --version too', async () => {
@@ -232,11 +232,18 @@ test('where - reads the id from standard input', async (context) => {
   assert.equal((await holdfast(['where', '-', '--config', path], { input: '\n' })).code, 1);
 });
 
+test('where says that a cookie whose name is not known yet may be what nobody knows', async (context) => {
+  const path = await running(context, 'session: { preset: laravel, keys: ["0123456789abcdef0123456789abcdef"] }');
+  const { code, err } = await holdfast(['where', 'eyJpdiI6Inh4In0%3D', '--config', path]);
+  assert.equal(code, 2);
+  assert.match(err, /nobody knows this session; a cookie can be read once .*session\.cookie/);
+});
+
 test('where ends with 2 for a session that nobody knows, and where no process runs', async (context) => {
   const path = await running(context);
   const unknown = await holdfast(['where', '0000c5d4hcqnavs6jhn01t7uuj', '--config', path]);
   assert.deepEqual([unknown.code, unknown.out], [2, '']);
-  assert.match(unknown.err, /nobody knows this session/);
+  assert.match(unknown.err, /nobody knows this session$/m);
   const nobody = await holdfast([
     'where',
     knownId,

@@ -95,6 +95,19 @@ for (const [reason, several] of Object.entries(cases)) {
   }
 }
 
+test('what a pod lacks is named with the annotation that gives it', () => {
+  for (const [reason, annotation] of [
+    ['preset-unknown', 'annotate preset'],
+    ['directory-unknown', 'annotate directory'],
+    ['uid-unknown', 'annotate uid'],
+    ['no-image', '--image'],
+  ] as const) {
+    const [, given, more] = cases[reason][0]!;
+    const injection = injectPod(given, { ...options, ...more });
+    assert.ok(injection.kind === 'skipped' && injection.detail.includes(annotation), reason);
+  }
+});
+
 test('every reason has a sentence', () => {
   assert.deepEqual(Object.keys(cases).sort(), Object.keys(skipReasons).sort());
 });
