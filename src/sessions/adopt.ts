@@ -202,6 +202,7 @@ export class Adopt {
       case 'bury':
         return this.#keepOurs(entry, record, { sentTick, isGone: file.kind === 'absent' });
       case 'give-back':
+        if (file.kind === 'unusable') this.#context.fileUnusable(entry, file.error);
         await this.#giveBack(entry, record.epoch);
         return { kind: 'refused', reason: 'session-unreadable' };
       case 'restore':

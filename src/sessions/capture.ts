@@ -152,6 +152,7 @@ export class Capture {
         this.#context.apply(entry, { on: 'damaged' });
         return { kind: 'refused', reason: 'session-unreadable' };
       case 'refuse':
+        if (file.kind === 'unusable') this.#context.fileUnusable(entry, file.error);
         return { kind: 'refused', reason: plan.reason };
     }
   }

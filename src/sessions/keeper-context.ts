@@ -152,6 +152,12 @@ export class KeeperContext {
     this.options.log.debug({ doing, error }, 'the store did not answer');
   }
 
+  /** A file that can't be read refuses its session's requests: most often the sidecar runs as another user. */
+  fileUnusable(entry: SessionEntry, error: HoldfastError): void {
+    const { log, digestOf } = this.options;
+    log.warn({ session: digestOf(entry.id), error }, "a session's file can not be read");
+  }
+
   /** A life and what is added because renewals are rare. */
   #lifeMs(lifetimeMs: number): number {
     return Math.ceil(lifetimeMs + lifetimeMs / renewalsPerLifetime + 60_000);

@@ -32,7 +32,7 @@ import {
 import { HoldfastError } from '../base/errors.ts';
 import { tryLock, tryReadLease } from './file-lock.ts';
 import { digestOf, type FileStamp, type FileState, isUnchanged, mtimeMsOf, sameFile, stampOf } from './file-state.ts';
-import { errorCode, type PrivateDirectory, removeFile, writeWhole } from './private-directory.ts';
+import { errorCode, type PrivateDirectory, removeFile, troubleWith, writeWhole } from './private-directory.ts';
 import type { FileRules } from './session-name.ts';
 
 /** No symbolic links; O_NONBLOCK because opening a FIFO that someone planted would wait for its writer. */
@@ -55,7 +55,7 @@ export function tryRead(ask: ReadAsk): FileState | undefined {
   try {
     fd = openSync(ask.path, constants.O_RDONLY | openFlags);
   } catch (error) {
-    return errorCode(error) === 'ENOENT' ? { kind: 'absent' } : unusable(errorCode(error));
+    return errorCode(error) === 'ENOENT' ? { kind: 'absent' } : unusable(troubleWith(ask.path, error));
   }
   try {
     if (!isWhole(fd, ask.guard)) return undefined;

@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test';
 
 import type { Preset, SessionId } from '../../src/affinity/session-codec.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
-import { createLog } from '../../src/base/log.ts';
+import { createLog, type Log } from '../../src/base/log.ts';
 import { Keeper } from '../../src/sessions/keeper.ts';
 import type { KeeperOptions } from '../../src/sessions/keeper-context.ts';
 import { Notes } from '../../src/sessions/notes.ts';
@@ -47,6 +47,8 @@ export type PodOptions = Partial<
 > & {
   readonly preset?: Preset;
   readonly maxBytes?: number;
+  /** Silent where none is given. */
+  readonly log?: Log;
   /** What stands before the path in PHP's notation: `2;0600;`. */
   readonly levels?: string;
 };
@@ -170,7 +172,7 @@ export class Pod {
       digestOf: () => 'digest',
       peers: this.#pods.peersOf(this),
       clock: this.#clock,
-      log: silent,
+      log: options.log ?? silent,
       timeouts: options.timeouts ?? timeouts,
       limits: options.limits ?? { adopts: 256, unsynced: 1000 },
       lifetimeMs: options.lifetimeMs ?? 7_200_000,

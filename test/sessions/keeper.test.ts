@@ -1,9 +1,10 @@
 /** What a keeper promises in ordinary times: create, confirm, put, adopt, deletion, preset rules. */
 
 import assert from 'node:assert/strict';
-import { openSync, closeSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
+import { createLog } from '../../src/base/log.ts';
 import { tryLock } from '../../src/sessions/file-lock.ts';
 import type { SessionId } from '../../src/affinity/session-codec.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -141,6 +142,19 @@ test('zero bytes of a framework that never writes them are not stored, and the s
   const next = await p.enter(session);
   assert.equal(next.outcome, 'restored');
   assert.equal(p.read(session), 2);
+});
+
+test('a file that can not be read refuses its session, and the log says why', async (t) => {
+  const pods = new Pods(t);
+  const lines: string[] = [];
+  const log = createLog({ level: 'warn', destination: { write: (line) => void lines.push(line) } });
+  const p = await pods.add('p', { log });
+  const session = freshSession();
+  const stay = await p.enter(session);
+  mkdirSync(p.path(session));
+  assert.deepEqual(await stay.settle(), { kind: 'refuse', reason: 'session-unreadable' });
+  log.flush();
+  assert.match(lines.join(''), /Reading it: it is no regular file.*a session's file can not be read/);
 });
 
 test('a logout that meets the end of a parallel request leaves, and is no lost write', async (t) => {

@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
-import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 import { tryLock } from '../../src/sessions/file-lock.ts';
 import { isUnchanged, stampOf } from '../../src/sessions/file-state.ts';
 import { PrivateDirectory } from '../../src/sessions/private-directory.ts';
-import { type Placement, tryPlace } from '../../src/sessions/session-file.ts';
+import { type Placement, tryPlace, tryRead } from '../../src/sessions/session-file.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { nodeProgram, Processes } from '../support/processes.ts';
 import { laravelId, sessionDirectory, sessionId, temporaryDirectory } from './session-sandbox.ts';
@@ -199,3 +209,30 @@ test('of a file that another process writes in place, over and over, every read 
   }
   assert.ok(writer.running);
 });
+
+test('a file of another user is unusable, and it is said whose it is', (t) => {
+  const path = join(temporaryDirectory(t), 'session');
+  writeFileSync(path, 'of another');
+  chmodSync(path, 0);
+  const state = asAnotherThanRoot(dirname(path), () =>
+    tryRead({ path, bytesMax: 1000, guard: 'lock', known: undefined }),
+  );
+  assert.ok(state !== undefined && state.kind === 'unusable');
+  assert.match(
+    state.error.message,
+    /EACCES, it belongs to uid .+ and this is uid \d+: run the sidecar as the application's user/,
+  );
+});
+
+/** Root may read every file. */
+function asAnotherThanRoot<Result>(directory: string, read: () => Result): Result {
+  const user = process.geteuid!();
+  if (user !== 0) return read();
+  chmodSync(directory, 0o755);
+  process.seteuid!(65_534);
+  try {
+    return read();
+  } finally {
+    process.seteuid!(user);
+  }
+}
