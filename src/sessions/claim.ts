@@ -54,7 +54,9 @@ export class Claim {
       const record = await store.ownerOf(entry.name);
       if (record?.owner?.uid === me.uid || (record === undefined && note !== undefined)) return undefined;
       if (record?.owner !== undefined) this.#peers.met(record.owner);
-      if (record?.owner !== undefined && !this.takesFromOthers(ask)) {
+      // Its owner is the best of the other pods, unless it was tried.
+      const isForwarded = isPlain ? ask.elsewhereFailed === undefined : !this.takesFromOthers(ask);
+      if (record?.owner !== undefined && isForwarded) {
         return { kind: 'elsewhere', owner: record.owner, epoch: record.epoch };
       }
     } catch (error) {

@@ -22,7 +22,8 @@ test('a keeper that goes away takes nothing from a live owner', async (t) => {
   await p.keeper.stop(1000);
   assert.equal(await q.turnedAway(free, { fromGateway: true }), 'refused draining');
   assert.equal(await q.turnedAway(unknown, { fromGateway: true }), 'refused draining');
-  assert.equal(await q.count(free), 2, 'without a gateway there is nobody else');
+  assert.equal(await q.turnedAway(free), 'refused draining', 'without a gateway it is sent to another pod');
+  assert.equal(await q.count(free, { move: 'none-left' }), 2, 'where there is one');
 });
 
 test('a keeper whose application refuses connections takes nothing until it accepts again', async (t) => {
