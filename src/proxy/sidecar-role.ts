@@ -88,7 +88,9 @@ class SidecarPlan implements Plan {
   #stay: Stay | undefined;
   /** Where the request is instead of here; without epoch: a pod that serves it because our application is gone. */
   #owner: { readonly owner: Owner; readonly epoch: number | undefined } | undefined;
-  readonly #helpers = new Set<string>();
+  #helpers = 0;
+  /** Uids of the pods that it was sent to, and that did not take it. */
+  readonly #failed = new Set<string>();
   /** No other pod was left: our own serves it, whatever it is about to do. */
   #hasNoneLeft = false;
   #elsewhereFailed: AdmitAsk['elsewhereFailed'];
@@ -127,6 +129,7 @@ class SidecarPlan implements Plan {
     if (epoch === undefined || this.#session === undefined) return this.#withoutApplication(failure);
     const how = ownerAfter(failure);
     if (how === 'alive') return { kind: 'refuse', reason: failure.reason };
+    if (this.#owner !== undefined) this.#failed.add(this.#owner.owner.uid);
     this.#owner = undefined;
     return this.#inTurn(this.#session, { epoch, how });
   }
@@ -138,7 +141,9 @@ class SidecarPlan implements Plan {
    */
   #withoutApplication({ reason, unsent }: AttemptFailure): Step | Promise<Step> {
     const refuse: Step = { kind: 'refuse', reason };
-    const isGone = reason === 'upstream-refused' || unsent !== undefined;
+    // Another pod whose connection is not made in time has no byte of it either. An application of ours may just be busy.
+    const isSilent = reason === 'upstream-connect-timeout' && this.#owner !== undefined;
+    const isGone = reason === 'upstream-refused' || isSilent || unsent !== undefined;
     if (!isGone || this.#trusted.own || this.#ignored) return refuse;
     this.#owner = undefined;
     // The other pod asks for the session: nothing of this request may keep it here.
@@ -154,10 +159,11 @@ class SidecarPlan implements Plan {
   async #toAnother(refuse: Step): Promise<Step> {
     // It is taken where the request is served.
     this.#turn?.leave();
-    const hasRoom = this.#helpers.size < helpersMax;
-    const owner = hasRoom ? await this.#options.gate.otherPod(this.#helpers) : undefined;
+    const hasRoom = this.#helpers < helpersMax;
+    const owner = hasRoom ? await this.#options.gate.otherPod(this.#failed) : undefined;
     if (owner !== undefined) {
-      this.#helpers.add(owner.uid);
+      this.#helpers++;
+      this.#failed.add(owner.uid);
       return this.#elsewhere(owner, undefined, this.#session);
     }
     if (this.#hasNoneLeft || this.#tried.includes(this.#options.own.name)) return refuse;

@@ -33,31 +33,35 @@ export class OtherPod {
   /** @see SessionGate.otherPod */
   async find(tried: ReadonlySet<string>): Promise<Owner | undefined> {
     const { clock, timeouts } = this.#context.options;
+    const tooLate = new AbortController();
     const { promise: late, resolve: isLate } = Promise.withResolvers<undefined>();
-    const timer = clock.after(timeouts.handoffMs, () => isLate(undefined));
+    const timer = clock.after(timeouts.handoffMs, () => {
+      tooLate.abort();
+      isLate(undefined);
+    });
     try {
-      return await Promise.race([this.#find(tried), late]);
+      return await Promise.race([this.#find(tried, tooLate.signal), late]);
     } finally {
       timer.cancel();
     }
   }
 
-  async #find(tried: ReadonlySet<string>): Promise<Owner | undefined> {
+  async #find(tried: ReadonlySet<string>, tooLate: AbortSignal): Promise<Owner | undefined> {
     const { me } = this.#context.options;
     const asked = new Set([me.uid, ...tried]);
-    const known = await this.#firstThatServes(asked);
+    const known = await this.#firstThatServes(asked, tooLate);
     if (known !== undefined) return known;
     await this.#meetOwners();
-    return this.#firstThatServes(asked);
+    return this.#firstThatServes(asked, tooLate);
   }
 
   /** Adds to `asked` those that it looks at. */
-  async #firstThatServes(asked: Set<string>): Promise<Owner | undefined> {
+  async #firstThatServes(asked: Set<string>, tooLate: AbortSignal): Promise<Owner | undefined> {
     const candidates = this.#candidates(asked);
     const ready = candidates.find((peer) => this.#peers.lastLook(peer) === true);
     if (ready !== undefined) return ready.owner;
     const looks = candidates.filter((peer) => this.#peers.lastLook(peer) === undefined);
-    for (let from = 0; from < looks.length; from += looksAtOnceMax) {
+    for (let from = 0; from < looks.length && !tooLate.aborted; from += looksAtOnceMax) {
       const round = looks.slice(from, from + looksAtOnceMax);
       for (const { owner } of round) asked.add(owner.uid);
       const owner = await this.#firstOf(round);

@@ -83,7 +83,7 @@ export class Pods {
       serves: (owner: Owner) => {
         const pod = this.#pods.get(owner.uid);
         from.looked++;
-        return Promise.resolve(pod !== undefined && pod.serves);
+        return from.looksTake.then(() => pod !== undefined && pod.serves);
       },
       ask: async (owner: Owner, ask: ReleaseAsk) => {
         const pod = this.#pods.get(owner.uid);
@@ -120,6 +120,8 @@ export class Pod {
   unanswered = 0;
   /** How often it looked whether an owner serves. */
   looked = 0;
+  /** Each of its looks ends when this does. */
+  looksTake: Promise<unknown> = Promise.resolve();
   /** False: neither asks nor answers other keepers. */
   reachable = true;
   /** What others see at its data address. */

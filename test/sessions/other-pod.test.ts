@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { ManualClock } from '../support/manual-clock.ts';
-import { freshSession, type Pod, Pods } from './keeper-pods.ts';
+import { freshSession, type Pod, Pods, timeouts } from './keeper-pods.ts';
 
 const nobody: ReadonlySet<string> = new Set();
 
@@ -41,6 +41,26 @@ test('of many that were met, one that serves is found, however many died that we
   const all = q.looked;
   assert.equal(await q.keeper.otherPod(new Set(['living'])), undefined);
   assert.equal(q.looked, all, 'that nobody serves counts as well');
+});
+
+test('a search that took too long looks at nobody else', async (t) => {
+  const clock = new ManualClock();
+  const pods = new Pods(t, { clock });
+  const q = await pods.add('q');
+  const frozen: Pod[] = [];
+  for (let count = 0; count < 12; count++) frozen.push(await pods.add(`frozen-${count}`));
+  await meets(q, frozen);
+  die(frozen);
+  clock.advance(1000);
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  [q.looksTake, q.looked] = [promise, 0];
+  const finding = q.keeper.otherPod(nobody);
+  assert.equal(q.looked, 8, 'so many at once');
+  clock.advance(timeouts.handoffMs);
+  assert.equal(await finding, undefined);
+  resolve(undefined);
+  await new Promise(setImmediate);
+  assert.equal(q.looked, 8);
 });
 
 test('one that has just answered is asked before one that was met later', async (t) => {
