@@ -6,6 +6,7 @@
  * Must not know what a line says.
  */
 
+import { fstatSync } from 'node:fs';
 import { PieceOutput, type PieceWriter } from './piece-output.ts';
 
 export interface LogDestination {
@@ -90,12 +91,31 @@ export function collectLines(output: PieceWriter, pieceMax = pieceCharacters): R
  */
 export function standardOutput({ shared }: { readonly shared: boolean } = { shared: false }): Required<LogDestination> {
   const piece = shared ? pipeBufBytes : pieceCharacters;
+  beNonBlocking();
   const writer = new PieceOutput({
     descriptor: 1,
     waitingMax: waitingCharactersMax,
     ...(shared ? { writeMax: pipeBufBytes } : {}),
   });
   return collectLines(writer, piece);
+}
+
+/**
+ * A pipe that nobody reads would hold up a thread for ever, and with it the end of the process. Node makes a pipe or a
+ * socket one that does not block when it is asked for its own stream; nothing is written there.
+ */
+function beNonBlocking(): void {
+  const { isFIFO, isSocket } = kindOf(1);
+  if (isFIFO || isSocket) process.stdout.on('error', () => undefined);
+}
+
+function kindOf(descriptor: number): { readonly isFIFO: boolean; readonly isSocket: boolean } {
+  try {
+    const stat = fstatSync(descriptor);
+    return { isFIFO: stat.isFIFO(), isSocket: stat.isSocket() };
+  } catch {
+    return { isFIFO: false, isSocket: false };
+  }
 }
 
 function lostNotice(lines: number): string {

@@ -26,7 +26,9 @@ export interface PieceOutputOptions {
 
 /** A pipe that does not block is full: its reader is slow. */
 const fullCodes: ReadonlySet<string> = new Set(['EAGAIN', 'EBUSY', 'EINTR']);
-const fullAgainMs = 100;
+/** Until a write is tried again: twice as long each time. A reader that keeps up empties a pipe in a moment. */
+const fullAgainFirstMs = 2;
+const fullAgainMaxMs = 100;
 /** How long a full pipe is waited for at the exit. */
 const exitWaitMs = 1000;
 const exitAgainMs = 10;
@@ -37,6 +39,7 @@ export class PieceOutput implements PieceWriter {
   #waitingLength = 0;
   /** What a write is under way for. */
   #current: { readonly bytes: Buffer; from: number } | undefined;
+  #againMs = fullAgainFirstMs;
   readonly #listeners = { drop: () => undefined as unknown, error: () => undefined as unknown };
 
   constructor(options: PieceOutputOptions) {
@@ -90,9 +93,11 @@ export class PieceOutput implements PieceWriter {
     const length = this.#lengthOf(bytes, from);
     write(this.#options.descriptor, bytes, from, length, null, (error, written) => {
       if (error !== null && fullCodes.has(error.code ?? '')) {
-        setTimeout(() => this.#writeOn(current), fullAgainMs).unref();
+        setTimeout(() => this.#writeOn(current), this.#againMs).unref();
+        this.#againMs = Math.min(2 * this.#againMs, fullAgainMaxMs);
         return;
       }
+      this.#againMs = fullAgainFirstMs;
       if (error !== null) this.#listeners.error();
       current.from += written;
       if (error === null && current.from < bytes.length) {
