@@ -72,7 +72,7 @@ clusterTest(
   async (t, namespace) => {
     const commands = installCommands();
     assert.equal(commands.length, 5);
-    for (const command of commands) await run(command, namespace);
+    for (const command of commands.flatMap((line) => line.split(' && '))) await run(command, namespace);
     await namespace.rolledOut('deployment/application');
     const origin = `http://holdfast-gateway.${namespace.name}.svc.cluster.local`;
     const checker = await CheckerInPod.start(t, namespace, {
