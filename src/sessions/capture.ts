@@ -15,7 +15,7 @@ import {
   type Lives,
   planCapture,
 } from './capture-plan.ts';
-import { type FileState, mayBeTorn } from './file-state.ts';
+import { digestOf, type FileState, mayBeTorn } from './file-state.ts';
 import type { CaptureEnd, CaptureFlight } from './flights.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import { type Acknowledged, epochOf, versionOf } from './ownership.ts';
@@ -35,6 +35,9 @@ export interface CaptureHow {
   /** For no exchange, but for one that ended in an outage: who came since then did not run beside it. */
   readonly isLate?: boolean;
 }
+
+/** A store that stops answering takes no more than this in its last moments; what is older was overwritten. */
+const lostCreatesMax = 4;
 
 const nothing: CaptureEnd = { kind: 'none' };
 const lost: CaptureEnd = { kind: 'refused', reason: 'put-refused' };
@@ -202,12 +205,14 @@ export class Capture {
       const result = await options.store.create(entry.name, options.me, content, entry.ttlMs);
       if (result.kind === 'refused') return this.#refused(entry, undefined);
       counters.creates++;
+      entry.lostCreates = [];
       const { epoch, storeTimeMs } = result;
       this.#context.apply(entry, { on: 'created', epoch, acknowledged: acknowledgedBy(plan), storeTimeMs });
       this.#stored(entry, { epoch, sentTick, storeTimeMs });
       return { kind: 'safe', epoch, stored: true };
     } catch (error) {
       this.#context.storeFailed('create', error);
+      entry.lostCreates = [...entry.lostCreates, digestOf(content.bytes)].slice(-lostCreatesMax);
       return { kind: 'unsynced', burial: undefined };
     }
   }

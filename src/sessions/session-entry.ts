@@ -41,6 +41,8 @@ export class SessionEntry {
   usedInSlice = -1;
   /** There is a note on disk. */
   noted = false;
+  /** Digests of what creates had sent whose replies were lost, the newest last; at most lostCreatesMax. */
+  lostCreates: readonly string[] = [];
   /** The last request changed the file; then an early confirm is wasted, the put confirms too. */
   changesOften = false;
   tooLargeTold = false;

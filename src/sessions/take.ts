@@ -8,6 +8,7 @@
 import { HoldfastError } from '../base/errors.ts';
 import type { TakeResult } from '../store/contract.ts';
 import { isBegunAnew, isOurRun, isOurs } from './adoption-plan.ts';
+import { digestOf } from './file-state.ts';
 import type { KeeperContext } from './keeper-context.ts';
 import type { SessionEntry } from './session-entry.ts';
 
@@ -47,9 +48,12 @@ export class Take {
     const note = notes.read(entry.id);
     const { state } = entry;
     const isServed = state.at === 'asking' && state.since !== undefined;
+    const isOurCreate = isServed && holdsOneOf(taken, entry.lostCreates);
+    entry.lostCreates = [];
     return {
       ...taken,
-      isOurs: isOurs(taken, note, me.uid) || isBegunAnew(taken, { note, uid: me.uid, hasBuried, isServed }),
+      isOurs:
+        isOurs(taken, note, me.uid) || isOurCreate || isBegunAnew(taken, { note, uid: me.uid, hasBuried, isServed }),
     };
   }
 
@@ -82,4 +86,9 @@ export class Take {
       await this.#context.pause();
     }
   }
+}
+
+/** A create of ours whose reply was lost, so that there is no note: nobody has written since, and we went on from it (rule 12). */
+function holdsOneOf({ tombstone, blob }: Taken, digests: readonly string[]): boolean {
+  return digests.length > 0 && !tombstone && blob !== undefined && digests.includes(digestOf(blob.bytes));
 }

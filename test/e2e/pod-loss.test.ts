@@ -67,7 +67,8 @@ for (const application of ['laravel', 'plain-php'] as const) {
   });
 
   test(`${application}: a pod that ends by SIGTERM gives its sessions back and fails no request`, async (t) => {
-    const deployment = await deploy(t, { application });
+    // As by default: it accepts until gateways, which ask every other second, know that they should send nothing more.
+    const deployment = await deploy(t, { application, sidecar: { timeouts: { drain: '6s', drainDelay: '3s' } } });
     const user = await countingUser(deployment);
     const sidecar = user.pod.sidecar.process;
     const ended = sidecar.kill('SIGTERM');

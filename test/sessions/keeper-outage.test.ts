@@ -23,6 +23,28 @@ test('serve: a session that is here goes on, is counted, and is stored when the 
   assert.equal(await q.count(session, { move: 'gone' }), 4);
 });
 
+test('serve: a session goes on from a create whose reply was lost, and what followed it is stored when the store is back', async (t) => {
+  const pods = new Pods(t);
+  const p = await pods.add('p');
+  const session = freshSession();
+  const stay = p.keeper.visit();
+  p.increment(session);
+  stay.answered({ kind: 'set', session, attributes: '', lifetimeSeconds: undefined });
+  const create = p.line.next('create', 'lost-reply');
+  const settled = Promise.resolve(stay.settle());
+  await create.met;
+  p.cut();
+  assert.deepEqual(await settled, { kind: 'leave' });
+  assert.equal(await p.count(session), 2);
+  assert.equal(await p.count(session), 3);
+  await p.mend();
+  await until('it is stored', () => p.keeper.sizes.unsynced === 0);
+  assert.equal(p.keeper.counters.unsyncedLost, 0);
+  p.reachable = false;
+  const q = await pods.add('q');
+  assert.equal(await q.count(session, { move: 'gone' }), 4);
+});
+
 test('serve: while the store is down nothing waits for it', async (t) => {
   const pods = new Pods(t);
   const p = await pods.add('p');
