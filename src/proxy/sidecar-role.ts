@@ -78,8 +78,6 @@ class SidecarPlan implements Plan {
   readonly #ignored: boolean;
   readonly #kept: boolean;
   readonly #trusted: Trusted;
-  /** Nobody in front of us could send the request to another pod. */
-  readonly #plain: boolean;
   /** The pod is going away. */
   readonly #leaving: boolean;
   readonly #tried: string[] = [];
@@ -93,6 +91,7 @@ class SidecarPlan implements Plan {
   readonly #failed = new Set<string>();
   /** No other pod was left: our own serves it, whatever it is about to do. */
   #hasNoneLeft = false;
+  /** Whose forwarding failed last, for the keeper. */
   #elsewhereFailed: AdmitAsk['elsewhereFailed'];
   #change: CookieChange = { kind: 'none' };
   #settled = false;
@@ -105,7 +104,6 @@ class SidecarPlan implements Plan {
     this.#session = this.#ignored ? undefined : options.codec.fromRequest(request.head.cookie);
     this.#kept = !this.#ignored && !options.scope.skips(request.head);
     this.#trusted = readTrusted(request, this.#session, options);
-    this.#plain = !this.#trusted.own && !this.#trusted.hopped;
     this.#leaving = leaving;
     this.forwarded = this.#trusted.own ? 'keep' : request.client.trusted ? 'append' : 'replace';
   }
@@ -131,7 +129,8 @@ class SidecarPlan implements Plan {
     if (how === 'alive') return { kind: 'refuse', reason: failure.reason };
     if (this.#owner !== undefined) this.#failed.add(this.#owner.owner.uid);
     this.#owner = undefined;
-    return this.#inTurn(this.#session, { epoch, how });
+    this.#elsewhereFailed = { epoch, how };
+    return this.#inTurn(this.#session);
   }
 
   /**
@@ -168,7 +167,7 @@ class SidecarPlan implements Plan {
     }
     if (this.#hasNoneLeft || this.#tried.includes(this.#options.own.name)) return refuse;
     this.#hasNoneLeft = true;
-    return this.#here(this.#elsewhereFailed);
+    return this.#here();
   }
 
   answered(head: ResponseHead): Answered {
@@ -227,33 +226,34 @@ class SidecarPlan implements Plan {
     if (this.#session !== undefined) {
       if (!this.#options.perSession.enter(this.#session)) return { kind: 'refuse', reason: 'overloaded' };
       this.#counted = true;
-      if (this.#kept) return this.#inTurn(this.#session, undefined);
     }
     // What our application begins now it may not be able to end; nor could it be told from one that was killed (rules 12).
-    const isSentOn = this.#leaving && this.#plain && !this.#ignored;
-    return isSentOn ? this.#toAnother({ kind: 'refuse', reason: 'draining' }) : this.#here(undefined);
+    // Of a session that is kept the keeper says where it is begun.
+    const isKept = this.#session !== undefined && this.#kept;
+    const isSentOn = this.#leaving && !this.#trusted.own && !this.#ignored && !isKept;
+    return isSentOn ? this.#toAnother({ kind: 'refuse', reason: 'draining' }) : this.#here();
   }
 
-  #here(elsewhereFailed: AdmitAsk['elsewhereFailed']): Step | Promise<Step> {
-    if (this.#session !== undefined && this.#kept) return this.#inTurn(this.#session, elsewhereFailed);
-    if (this.#session === undefined && this.#kept) this.#stay = this.#options.gate.visit();
+  #here(): Step | Promise<Step> {
+    if (this.#kept) {
+      if (this.#session !== undefined) return this.#inTurn(this.#session);
+      this.#stay = this.#options.gate.visit();
+    }
     return this.#application();
   }
 
   /** Before the keeper is asked: who only waits is not in flight, and the session can move meanwhile. */
-  #inTurn(session: SessionId, elsewhereFailed: AdmitAsk['elsewhereFailed']): Step | Promise<Step> {
+  #inTurn(session: SessionId): Step | Promise<Step> {
     const { turns } = this.#options;
-    if (turns === undefined) return this.#admit(session, elsewhereFailed);
+    if (turns === undefined) return this.#admit(session);
     this.#turn = turns.enter(session);
     const { ready } = this.#turn;
-    if (ready === true) return this.#admit(session, elsewhereFailed);
-    return ready.then((isOurs) =>
-      isOurs ? this.#admit(session, elsewhereFailed) : { kind: 'refuse', reason: 'turn-timeout' },
-    );
+    if (ready === true) return this.#admit(session);
+    return ready.then((isOurs) => (isOurs ? this.#admit(session) : { kind: 'refuse', reason: 'turn-timeout' }));
   }
 
-  #admit(session: SessionId, elsewhereFailed: AdmitAsk['elsewhereFailed']): Step | Promise<Step> {
-    this.#elsewhereFailed = elsewhereFailed;
+  #admit(session: SessionId): Step | Promise<Step> {
+    const elsewhereFailed = this.#elsewhereFailed;
     const admission = this.#options.gate.admit({
       session,
       move: this.#hasNoneLeft ? 'none-left' : this.#trusted.move,
@@ -277,7 +277,7 @@ class SidecarPlan implements Plan {
         return this.#elsewhere(admission.owner, admission.epoch, session);
       case 'refused': {
         const refuse: Step = { kind: 'refuse', reason: admission.reason };
-        if (admission.reason === 'draining' && this.#plain) return this.#toAnother(refuse);
+        if (admission.reason === 'draining' && !this.#trusted.own) return this.#toAnother(refuse);
         this.#outcome = 'restore-failed';
         return refuse;
       }
