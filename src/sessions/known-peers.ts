@@ -18,10 +18,10 @@ export interface PeerMemory {
   metAtMs: number;
   silentUntilMs: number;
   heardUntilMs: number;
-  /** Requests may be forwarded to it without another look. */
-  servesUntilMs: number;
-  /** It was looked at, and no request can be forwarded to it. */
-  awayUntilMs: number;
+  /** What the last look has found: whether requests can be forwarded to it. */
+  serves: boolean;
+  /** So long it counts. */
+  lookedUntilMs: number;
   looking: Promise<boolean> | undefined;
   /** The ask that decides for the others whether it lives. */
   asking: Promise<ReleaseAnswer | 'unreachable'> | undefined;
@@ -51,8 +51,8 @@ export class KnownPeers {
     const metAtMs = this.#nowMs();
     let peer = this.#peers.get(owner.uid);
     if (peer === undefined) {
-      const never = { silentUntilMs: 0, heardUntilMs: 0, servesUntilMs: 0, awayUntilMs: 0 };
-      peer = { owner, metAtMs, ...never, asking: undefined, looking: undefined };
+      const never = { silentUntilMs: 0, heardUntilMs: 0, lookedUntilMs: 0 };
+      peer = { owner, metAtMs, ...never, serves: false, asking: undefined, looking: undefined };
       this.#peers.set(owner.uid, peer);
     }
     return Object.assign(peer, { owner, metAtMs });
@@ -65,18 +65,15 @@ export class KnownPeers {
 
   /** It was looked at a moment ago: whether requests can be forwarded to it. Undefined: nobody has looked. */
   lastLook(peer: PeerMemory): boolean | undefined {
-    if (peer.servesUntilMs > this.#nowMs()) return true;
-    return peer.awayUntilMs > this.#nowMs() ? false : undefined;
+    return peer.lookedUntilMs > this.#nowMs() ? peer.serves : undefined;
   }
 
   /** Whether a peer is there to forward to: one look at a time decides for all its sessions. */
   async serves(peer: PeerMemory): Promise<boolean> {
-    if (peer.servesUntilMs > this.#nowMs()) return true;
+    if (this.lastLook(peer) === true) return true;
     if (this.isSilent(peer)) return false;
     peer.looking ??= this.#options.peers.serves(peer.owner).then((serves) => {
-      peer.looking = undefined;
-      peer[serves ? 'servesUntilMs' : 'awayUntilMs'] = this.#nowMs() + servesMs;
-      peer[serves ? 'awayUntilMs' : 'servesUntilMs'] = 0;
+      Object.assign(peer, { looking: undefined, serves, lookedUntilMs: this.#nowMs() + servesMs });
       return serves;
     });
     return peer.looking;
