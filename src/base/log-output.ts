@@ -35,9 +35,7 @@ export function collectLines(output: PieceWriter, pieceMax = pieceCharacters): R
   let drops = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  output.on('drop', () => drops++);
-  // A full disk or a closed pipe behind standard output loses lines, and nothing else.
-  output.on('error', () => undefined);
+  output.onDrop(() => drops++);
 
   const pass = (): void => {
     if (lines === 0) return;
@@ -49,14 +47,6 @@ export function collectLines(output: PieceWriter, pieceMax = pieceCharacters): R
     const dropsBefore = drops;
     output.write(text);
     lost = drops > dropsBefore ? lost + passed : 0;
-  };
-  const passInTime = (): void => {
-    try {
-      pass();
-      output.flush();
-    } catch {
-      // The stream has ended, as it does when the process is about to.
-    }
   };
   const flushSync = (): void => {
     pass();
@@ -72,15 +62,15 @@ export function collectLines(output: PieceWriter, pieceMax = pieceCharacters): R
 
   return {
     write(line) {
-      if (lines > 0 && piece.length + line.length > pieceMax) passInTime();
+      if (lines > 0 && piece.length + line.length > pieceMax) pass();
       piece += line;
       if (++lines === 1) {
-        timer ??= setTimeout(passInTime, waitMs).unref();
+        timer ??= setTimeout(pass, waitMs).unref();
         timer.refresh();
       }
-      if (piece.length >= pieceMax) passInTime();
+      if (piece.length >= pieceMax) pass();
     },
-    flush: passInTime,
+    flush: pass,
     flushSync,
   };
 }
@@ -105,16 +95,15 @@ export function standardOutput({ shared }: { readonly shared: boolean } = { shar
  * socket one that does not block when it is asked for its own stream; nothing is written there.
  */
 function beNonBlocking(): void {
-  const { isFIFO, isSocket } = kindOf(1);
-  if (isFIFO || isSocket) process.stdout.on('error', () => undefined);
+  if (isPipe(1)) process.stdout.on('error', () => undefined);
 }
 
-function kindOf(descriptor: number): { readonly isFIFO: boolean; readonly isSocket: boolean } {
+function isPipe(descriptor: number): boolean {
   try {
-    const stat = fstatSync(descriptor);
-    return { isFIFO: stat.isFIFO(), isSocket: stat.isSocket() };
+    const stats = fstatSync(descriptor);
+    return stats.isFIFO() || stats.isSocket();
   } catch {
-    return { isFIFO: false, isSocket: false };
+    return false;
   }
 }
 

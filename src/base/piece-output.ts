@@ -10,10 +10,10 @@ import { write, writeSync } from 'node:fs';
 
 /** What becomes of pieces. */
 export interface PieceWriter {
-  write(piece: string): unknown;
-  flush(): void;
+  write(piece: string): void;
   flushSync(): void;
-  on(event: 'drop' | 'error', listener: () => void): unknown;
+  /** Told of each piece that is not written because too much waits. */
+  onDrop(listener: () => void): void;
 }
 
 export interface PieceOutputOptions {
@@ -40,28 +40,24 @@ export class PieceOutput implements PieceWriter {
   /** What a write is under way for. */
   #current: { readonly bytes: Buffer; from: number } | undefined;
   #againMs = fullAgainFirstMs;
-  readonly #listeners = { drop: () => undefined as unknown, error: () => undefined as unknown };
+  #dropped = (): void => undefined;
 
   constructor(options: PieceOutputOptions) {
     this.#options = options;
   }
 
-  on(event: 'drop' | 'error', listener: () => void): void {
-    this.#listeners[event] = listener;
+  onDrop(listener: () => void): void {
+    this.#dropped = listener;
   }
 
   /** Begins to write where nothing is being written. */
   write(piece: string): void {
     if (this.#waitingLength + piece.length > this.#options.waitingMax) {
-      this.#listeners.drop();
+      this.#dropped();
       return;
     }
     this.#waiting.push(piece);
     this.#waitingLength += piece.length;
-    this.#begin();
-  }
-
-  flush(): void {
     this.#begin();
   }
 
@@ -98,7 +94,6 @@ export class PieceOutput implements PieceWriter {
         return;
       }
       this.#againMs = fullAgainFirstMs;
-      if (error !== null) this.#listeners.error();
       current.from += written;
       if (error === null && current.from < bytes.length) {
         this.#writeOn(current);

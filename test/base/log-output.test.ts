@@ -17,16 +17,12 @@ class ScriptedWriter implements PieceWriter {
     else this.pieces.push(piece);
   }
 
-  flush(): void {
+  flushSync(): void {
     // Pieces are taken at once here.
   }
 
-  flushSync(): void {
-    // As above.
-  }
-
-  on(event: 'drop' | 'error', listener: () => void): void {
-    if (event === 'drop') this.#onDrop = listener;
+  onDrop(listener: () => void): void {
+    this.#onDrop = listener;
   }
 }
 
