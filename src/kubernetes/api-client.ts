@@ -149,7 +149,7 @@ async function statusWords(body: AsyncIterable<Buffer>): Promise<string> {
 }
 
 async function read(body: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
-  const read = await readBounded(body, bytesMax);
-  if (read === undefined) throw new SourceFailure('bad-answer', 'the answer of the API server is too long');
-  return read;
+  const whole = await readBounded(body, bytesMax);
+  if (whole === undefined) throw new SourceFailure('bad-answer', 'the answer of the API server is too long');
+  return whole;
 }
