@@ -1,16 +1,13 @@
 /** Every wait ends, with the status that says whose silence it was. Time stands still until the test moves it. */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 
-import type { Address } from '../../src/base/address.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ProxyUnderTest } from '../support/proxy-under-test.ts';
 import { type Peer, ScriptedPod } from '../support/scripted-peers.ts';
 import { ScriptedRole, type ScriptedRoleOptions } from '../support/scripted-role.ts';
+import { silentAddress } from '../support/silent-listener.ts';
 import { until } from '../support/until.ts';
 
 async function started(
@@ -163,23 +160,6 @@ test('tunnelIdle: a silent tunnel ends, one with traffic does not', async (t) =>
   await peer.over();
   assert.equal((await under.line()).reason, 'tunnel-idle');
 });
-
-/** A listener that is stopped and whose queue is full: further connections get no answer at all. */
-async function silentAddress(t: TestContext): Promise<Address> {
-  const program = `const server = require('node:net').createServer();
-    server.listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => console.log(server.address().port));`;
-  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.after(() => child.kill('SIGKILL'));
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  child.kill('SIGSTOP');
-  const address = { host: '127.0.0.1', port: Number(line.toString()) };
-  for (let taken = 0; taken < 8; taken++) {
-    const socket = connect({ ...address });
-    socket.on('error', () => undefined);
-    t.after(() => socket.destroy());
-  }
-  return address;
-}
 
 test('connect: a candidate that does not take the connection in time is 504; three of them are enough', async (t) => {
   const silent = await silentAddress(t);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { OutgoingHttpHeaders } from 'node:http';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 
 import type { SessionId } from '../../src/affinity/session-codec.ts';
 import { formatAddress } from '../../src/base/address.ts';
@@ -12,7 +12,7 @@ import { helloField, HelloSigner, helloTarget, terminatingField } from '../../sr
 import { InternalSigner, parseServedBy } from '../../src/upstream/signed-fields.ts';
 import { freePort } from '../support/free-port.ts';
 import { ScriptedSidecar, testSecrets } from '../support/scripted-sidecar.ts';
-import { SilentListener } from '../support/silent-listener.ts';
+import { silentAddress } from '../support/silent-listener.ts';
 import { until } from '../support/until.ts';
 import { cookieName, nameOf, session, SidecarUnderTest } from './sidecar-under-test.ts';
 
@@ -592,18 +592,9 @@ test('what is here is served here until it has been given up, and whom somebody 
   assert.equal(other.application.requests.length, 0);
 });
 
-/** Nobody takes a connection there, and nobody refuses one. */
-async function silentAddress(t: TestContext): Promise<string> {
-  const address = { host: '127.0.0.1', port: await freePort() };
-  const listener = await SilentListener.listen(address);
-  t.after(() => listener.close());
-  listener.fill();
-  return formatAddress(address);
-}
-
 test('another pod that takes no connection in time has nothing of the request: the next one gets it, then ours', async (t) => {
   const [sidecar, other] = [await SidecarUnderTest.start(t), await SidecarUnderTest.start(t, { uid: 'uid-b' })];
-  const silent = { uid: 'uid-c', name: 'pod-c', peer: '127.0.0.1:1', data: await silentAddress(t) };
+  const silent = { uid: 'uid-c', name: 'pod-c', peer: '127.0.0.1:1', data: formatAddress(await silentAddress(t)) };
   sidecar.role.closing = true;
   sidecar.gate.others = [silent, other.owner];
   assert.equal((await sidecar.ask('/')).text, 'from the application');

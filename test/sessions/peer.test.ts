@@ -14,7 +14,7 @@ import type { ReleaseAnswer, ReleaseAsk } from '../../src/sessions/peers.ts';
 import type { Owner, StoreName } from '../../src/store/contract.ts';
 import { type Hello, helloField, HelloSigner } from '../../src/upstream/hello.ts';
 import { freePort } from '../support/free-port.ts';
-import { SilentListener } from '../support/silent-listener.ts';
+import { silentAddress } from '../support/silent-listener.ts';
 
 const log = createLog({ level: 'silent' });
 const secrets: Secrets = [Buffer.from('a store key of some length')];
@@ -182,10 +182,7 @@ test('silence is no answer, after a bound', async (t) => {
 });
 
 test('a peer where not even a connection is made is no answer, and does not serve', async (t) => {
-  const port = await freePort();
-  const silent = await SilentListener.listen({ host: '127.0.0.1', port });
-  silent.fill();
-  t.after(() => silent.close());
+  const { port } = await silentAddress(t);
   assert.equal(await client(t, secrets, impatient).ask(ownerAt(port), ask), 'unreachable');
   assert.equal(await client(t, secrets, impatient).serves({ ...ownerAt(port), data: `127.0.0.1:${port}` }), false);
 });

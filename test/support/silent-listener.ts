@@ -8,7 +8,11 @@
 
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import type { TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
+
+import type { Address } from '../../src/base/address.ts';
+import { freePort } from './free-port.ts';
 
 /** A backlog of 1 holds two connections; more are sent so that it is full for sure. */
 const fillers = 4;
@@ -54,4 +58,13 @@ export class SilentListener {
     await this.#worker.terminate();
     for (const socket of this.#fillers) socket.destroy();
   }
+}
+
+/** @param port a free one where none is given. @returns where nobody answers until the test is over */
+export async function silentAddress(t: TestContext, port?: number): Promise<Address> {
+  const address = { host: '127.0.0.1', port: port ?? (await freePort()) };
+  const listener = await SilentListener.listen(address);
+  t.after(() => listener.close());
+  listener.fill();
+  return address;
 }

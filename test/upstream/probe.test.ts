@@ -8,7 +8,7 @@ import { HelloSigner } from '../../src/upstream/hello.ts';
 import { probe, type ProbeOptions, type ProbeResult } from '../../src/upstream/probe.ts';
 import { freePort } from '../support/free-port.ts';
 import { ScriptedSidecar, testSecrets } from '../support/scripted-sidecar.ts';
-import { SilentListener } from '../support/silent-listener.ts';
+import { silentAddress } from '../support/silent-listener.ts';
 import { until } from '../support/until.ts';
 
 const signer = new HelloSigner(testSecrets);
@@ -119,10 +119,7 @@ test('a pod that takes the connection and stays silent fails in time', async (t)
 });
 
 test('a pod where not even a connection is made or refused fails in its own time', async (t) => {
-  const address = { host: '127.0.0.1', port: await freePort() };
-  const silent = await SilentListener.listen(address);
-  silent.fill();
-  t.after(() => silent.close());
+  const address = await silentAddress(t);
   assert.match(await why(asked(address, { signer, timeoutMs: 100 })), /timeout: no answer in 100 ms/);
   assert.match(await why(asked(address, { path: '/up', timeoutMs: 100 })), /timeout: no answer in 100 ms/);
   assert.match(await why(asked(address, { timeoutMs: 100 })), /connecting took too long/);
@@ -140,9 +137,7 @@ test('only a sidecar of which no word came is silent: refusals, silent applicati
   assert.equal(await isSilent(asked(mute, { path: '/up', timeoutMs })), false);
   const gone = { host: '127.0.0.1', port: await freePort() };
   assert.equal(await isSilent(asked(gone, { signer })), false);
-  const silent = await SilentListener.listen(gone);
-  silent.fill();
-  t.after(() => silent.close());
+  await silentAddress(t, gone.port);
   assert.equal(await isSilent(asked(gone, { signer, timeoutMs })), true);
   assert.equal(await isSilent(asked(gone, { timeoutMs })), false);
   const broken = await listener(t, (socket) => socket.destroy());
